@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Every target prepares what it needs first; running one again is cheap.
+
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup native drill test lint bench clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## Debian packages, the virtual environment .venv/, huge pages
+	@scripts/setup.sh
+
+# native/native.mk holds the recipe: the C libraries and their bindings, built into ftmb/_native/
+-include native/native.mk
+native: setup ## The C libraries and their Python bindings
+
+drill: setup native ## The main job: a NAT under real traffic, killed again and again
+	.venv/bin/ftmb drill $(DRILL)
+
+test: setup native lint ## Lint and all tests
+	$(PYTHON) -m pytest $(TESTS)
+
+lint: setup native ## Style, types, formatting of C, house rules
+	scripts/lint.sh
+
+bench: setup native ## Throughput and latency, written to build/bench/report.json
+	$(PYTHON) -m benchmarks $(BENCH)
+
+clean: ## Removes what was built; keeps .venv/
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find ftmb recovery -name __pycache__ -prune -exec rm -rf {} +
+	rm -f ftmb/_native/*.so

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Detection, failover, snapshots and replay; imported as ftmb.recovery."""
