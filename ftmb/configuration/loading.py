@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From TOML text to a `Configuration`, or to every problem it has, each with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path as FilePath
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from ftmb.configuration.model import Configuration
+from ftmb.configuration.positions import Path, key_lines, line_of
+from ftmb.configuration.relations import Problem, did_you_mean, relation_problems
+from ftmb.errors import ConfigurationError
+
+SHOWN_LENGTH_MAX = 60
+_SYNTAX_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+_TYPE_WORDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text in quotes",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+
+
+def load(path: str | FilePath) -> Configuration:
+    """Reads and checks the file; raises ConfigurationError with all its problems."""
+    try:
+        text = FilePath(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError([f"{path}: there is no such file"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError([f"{path}: cannot be read: {reason}"]) from None
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str = "configuration") -> Configuration:
+    """Checks TOML text; `file` is what the problems are reported under."""
+    text = text.replace("\r\n", "\n")
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([_syntax_problem(text, file, str(error))]) from None
+    except RecursionError:
+        raise ConfigurationError([f"{file}:1: values are nested too deeply"]) from None
+    lines = key_lines(text)
+    return _checked(data, lambda path: f"{file}:{line_of(lines, path)}")
+
+
+def from_data(data: dict[str, Any]) -> Configuration:
+    """The same for data that has no text, such as what the drill builds."""
+    return _checked(data, lambda path: "configuration")
+
+
+def _checked(data: dict[str, Any], place_of: Any) -> Configuration:
+    problems: list[Problem] = []
+    configuration = None
+    try:
+        configuration = Configuration.model_validate(data)
+    except ValidationError as error:
+        problems += [_described(details) for details in error.errors(include_url=False)]
+    problems += relation_problems(data)
+    if configuration is None or problems:
+        raise ConfigurationError(_rendered(problems, place_of))
+    return configuration
+
+
+def _rendered(problems: list[Problem], place_of: Any) -> list[str]:
+    def line_number(text: str) -> tuple[int, str]:
+        match = re.search(r":(\d+): ", text)
+        return (int(match[1]) if match else 0, text)
+
+    texts = {f"{place_of(path)}: {_name_of(path)}: {message}" for path, message in problems}
+    return sorted(texts, key=line_number)
+
+
+def _name_of(path: Path) -> str:
+    """('port', 0, 'device') reads port[1].device: people count from one."""
+    name = ""
+    for part in path:
+        name += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if name else part
+    return name or "configuration"
+
+
+def _syntax_problem(text: str, file: str, message: str) -> str:
+    match = _SYNTAX_POSITION.search(message)
+    line = int(match[1]) if match and match[1] else text.count("\n") + 1
+    plain = _SYNTAX_POSITION.sub("", message)
+    return f"{file}:{line}: this is not TOML: {plain[:1].lower()}{plain[1:]}"
+
+
+def _shown(value: Any) -> str:
+    text = f"'{value}'" if isinstance(value, str) else repr(value)
+    if isinstance(value, bool):
+        text = str(value).lower()
+    if isinstance(value, dict):
+        text = "a table"
+    return text if len(text) <= SHOWN_LENGTH_MAX else text[: SHOWN_LENGTH_MAX - 3] + "..."
+
+
+def _described(details: ErrorDetails) -> Problem:
+    path: Path = tuple(details["loc"])
+    kind, found = details["type"], _shown(details["input"])
+    context = details.get("ctx", {})
+    if kind == "missing":
+        return path, "is missing" + _missing_hint(path)
+    if kind == "extra_forbidden":
+        allowed = _allowed_keys(path[:-1])
+        hint = did_you_mean(str(path[-1]), allowed)
+        return path, f"unknown key; allowed: {', '.join(allowed)}{hint}"
+    if kind in _TYPE_WORDS:
+        return path, f"found {found}; {_TYPE_WORDS[kind]} is needed"
+    if kind == "literal_error":
+        return path, f"found {found}; allowed: {context['expected']}"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return path, f"found {found}; allowed: {_range_of(path)}"
+    if kind == "string_pattern_mismatch" and path[-1:] == ("device",):
+        return path, f"found {found}; a device has no spaces in it"
+    if kind == "string_pattern_mismatch":
+        return path, (
+            f"found {found}; allowed: up to 32 of a-z, 0-9, '_' and '-', beginning with a letter"
+        )
+    if kind == "value_error":
+        return path, f"found {found}; {context['error']}"
+    if kind in ("too_short", "too_long"):
+        return path, f"found {context['actual_length']} entries; allowed: {_size_range(context)}"
+    return path, f"found {found}; {details['msg'][:1].lower()}{details['msg'][1:]}"
+
+
+def _size_range(context: dict[str, Any]) -> str:
+    if "min_length" in context:
+        return f"at least {context['min_length']}"
+    return f"at most {context['max_length']}"
+
+
+def _missing_hint(path: Path) -> str:
+    if path == ("port",):
+        return "; a box needs at least one [[port]] table"
+    if path == ("element",):
+        return "; a box needs at least one [[element]] table"
+    return ""
+
+
+def _model_at(path: Path) -> type[BaseModel]:
+    model: type[BaseModel] = Configuration
+    for key in path:
+        if not isinstance(key, int):
+            annotation = model.model_fields[key].annotation
+            model = next(iter(get_args(annotation)), annotation)
+    return model
+
+
+def _allowed_keys(path: Path) -> list[str]:
+    return list(_model_at(path).model_fields)
+
+
+def _range_of(path: Path) -> str:
+    """The bounds of a number, read from the JSON schema of the table it stands in."""
+    last_name = max(index for index, key in enumerate(path) if isinstance(key, str))
+    schema = _model_at(path[:last_name]).model_json_schema()["properties"][path[last_name]]
+    for choice in (schema, *schema.get("anyOf", ())):
+        bounds = choice.get("items", choice)
+        if "minimum" in bounds:
+            return f"{bounds['minimum']} to {bounds['maximum']}"
+    return "a number within its bounds"

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a box configuration holds: every key, its bounds and its default.
+
+Each model is one table of the TOML text. What concerns several keys at once is in
+`relations`, so that all problems are found in one go.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+WORKERS_MAX = 64
+PORTS_MAX = 16
+PIPELINE_MAX = 8
+CORE_MAX = 1023
+
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        below = 1 << (value.bit_length() - 1)
+        raise ValueError(f"a power of two is needed, such as {below} or {below * 2}")
+    return value
+
+
+def _interface_address(value: Any) -> Any:
+    try:
+        address = ipaddress.IPv4Interface(value)
+    except ValueError:
+        address = None
+    if not isinstance(value, str) or address is None or "/" not in value:
+        raise ValueError("an IPv4 address with its prefix length is needed, such as 10.0.0.1/24")
+    return value
+
+
+def _host_address(value: Any) -> Any:
+    try:
+        if isinstance(value, str):
+            ipaddress.IPv4Address(value)
+            return value
+    except ValueError:
+        pass
+    raise ValueError("an IPv4 address is needed, such as 10.0.0.254")
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Core = Annotated[int, Field(ge=0, le=CORE_MAX)]
+InterfaceAddress = Annotated[str, BeforeValidator(_interface_address)]
+HostAddress = Annotated[str, BeforeValidator(_host_address)]
+LogSize = Annotated[int, Field(ge=1, le=65536), AfterValidator(_power_of_two)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Port(_Table):
+    """One port of the box; without addresses it is transparent."""
+
+    name: Name
+    device: Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^\S+$")]
+    queues: Annotated[int, Field(ge=1, le=WORKERS_MAX)] = 1
+    descriptors: Annotated[int, Field(ge=64, le=32768), AfterValidator(_power_of_two)] = 2048
+    addresses: tuple[InterfaceAddress, ...] = Field(default=(), strict=False, max_length=16)
+    gateway: HostAddress | None = None
+
+
+class Element(BaseModel):
+    """One element of the pipeline; its own options stand in the same table."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    element: str
+
+
+class Workers(_Table):
+    count: Annotated[int, Field(ge=1, le=WORKERS_MAX)] = 1
+    cores: tuple[Core, ...] | None = Field(default=None, strict=False)
+    idle: Literal["spin", "yield", "sleep", "auto"] = "auto"
+
+
+class Logger(_Table):
+    core: Core | None = None
+
+
+class Standby(_Table):
+    cores: tuple[Core, ...] | None = Field(default=None, strict=False)
+
+
+class Logs(_Table):
+    """Sizes for each worker."""
+
+    input_mib: LogSize = 64
+    access_mib: LogSize = 16
+    output_mib: LogSize = 32
+
+
+class Heartbeat(_Table):
+    bound_ms: Annotated[int, Field(ge=5, le=60000)] = 100
+
+
+class Memory(_Table):
+    arena_mib: Annotated[int, Field(ge=16, le=1048576)] = 1024
+    hugepages: Literal["auto", "never"] = "auto"
+
+
+class Metrics(_Table):
+    address: HostAddress = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9105
+
+
+class Configuration(_Table):
+    """The whole box, as the TOML text has it."""
+
+    name: Name
+    network_namespace: Annotated[str, StringConstraints(min_length=1)] | None = None
+    port: tuple[Port, ...] = Field(strict=False, min_length=1, max_length=PORTS_MAX)
+    element: tuple[Element, ...] = Field(strict=False, min_length=1, max_length=PIPELINE_MAX)
+    workers: Workers = Workers()
+    logger: Logger = Logger()
+    standby: Standby = Standby()
+    protection: Literal["standby", "none"] = "standby"
+    logs: Logs = Logs()
+    heartbeat: Heartbeat = Heartbeat()
+    memory: Memory = Memory()
+    metrics: Metrics = Metrics()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form that the processes of the box read: JSON types only."""
+        plain = self.model_dump(mode="json")
+        plain["ports"] = plain.pop("port")
+        plain["pipeline"] = [
+            {"element": table.pop("element"), "options": table} for table in plain.pop("element")
+        ]
+        return plain

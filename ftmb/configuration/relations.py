@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What must hold between several keys, and what only the elements know.
+
+These checks read the raw data and step over whatever is malformed in it, since that
+is reported already: so one run finds every problem.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+from ftmb.configuration.positions import Path
+
+Problem = tuple[Path, str]
+
+
+def relation_problems(data: dict[str, Any]) -> list[Problem]:
+    return [
+        *_duplicate_ports(data),
+        *_gateways(data),
+        *_core_counts(data),
+        *_cores_used_twice(data),
+        *element_problems(data),
+    ]
+
+
+def did_you_mean(word: str, allowed: list[str]) -> str:
+    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _tables(data: dict[str, Any], key: str) -> list[tuple[int, dict[str, Any]]]:
+    entries = data.get(key)
+    if not isinstance(entries, list):
+        return []
+    return [(index, entry) for index, entry in enumerate(entries) if isinstance(entry, dict)]
+
+
+def _table(data: dict[str, Any], key: str) -> dict[str, Any]:
+    entry = data.get(key)
+    return entry if isinstance(entry, dict) else {}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _duplicate_ports(data: dict[str, Any]) -> Iterator[Problem]:
+    for key in ("name", "device"):
+        seen: dict[str, int] = {}
+        for index, port in _tables(data, "port"):
+            value = port.get(key)
+            if not isinstance(value, str):
+                continue
+            if value in seen:
+                yield ("port", index, key), f"found '{value}' again; each port needs its own {key}"
+            seen.setdefault(value, index)
+
+
+def _gateways(data: dict[str, Any]) -> Iterator[Problem]:
+    for index, port in _tables(data, "port"):
+        gateway, addresses = port.get("gateway"), port.get("addresses", [])
+        if gateway is None or not isinstance(addresses, list):
+            continue
+        try:
+            networks = [ipaddress.IPv4Interface(address).network for address in addresses]
+            inside = any(ipaddress.IPv4Address(gateway) in network for network in networks)
+        except ValueError:
+            continue
+        if not inside:
+            reached = ", ".join(map(str, networks)) or "none, as the port has no addresses"
+            yield (
+                ("port", index, "gateway"),
+                f"found {gateway}, which the port cannot reach; allowed: {reached}",
+            )
+
+
+def _core_counts(data: dict[str, Any]) -> Iterator[Problem]:
+    count = _table(data, "workers").get("count", 1)
+    if not _is_count(count):
+        return
+    for table in ("workers", "standby"):
+        cores = _table(data, table).get("cores")
+        if isinstance(cores, list) and len(cores) != count:
+            yield (
+                (table, "cores"),
+                f"found {len(cores)} cores for {count} workers; one for each is needed",
+            )
+
+
+def _cores_used_twice(data: dict[str, Any]) -> Iterator[Problem]:
+    """Pinned workers must not share a core; a standby may share cores with anything."""
+    cores = _table(data, "workers").get("cores")
+    pinned = [core for core in cores if _is_count(core)] if isinstance(cores, list) else []
+    for core in sorted({core for core in pinned if pinned.count(core) > 1}):
+        yield ("workers", "cores"), f"found core {core} twice; each worker needs a core of its own"
+    logger = _table(data, "logger").get("core")
+    if _is_count(logger) and logger in pinned:
+        yield ("logger", "core"), f"found core {logger}, which a worker has too"
+
+
+def element_problems(data: dict[str, Any]) -> list[Problem]:
+    tables = [
+        (index, table)
+        for index, table in _tables(data, "element")
+        if isinstance(table.get("element"), str)
+    ]
+    if not tables:
+        return []
+    from ftmb._native import elements
+
+    names = sorted(elements.element_classes())
+    ports = [port["name"] for _, port in _tables(data, "port") if isinstance(port.get("name"), str)]
+    count = _table(data, "workers").get("count", 1)
+    workers = count if _is_count(count) and count > 0 else 1
+    problems: list[Problem] = []
+    for index, table in tables:
+        path: Path = ("element", index)
+        name = table["element"]
+        if name not in names:
+            known = ", ".join(names)
+            problems.append(
+                (
+                    (*path, "element"),
+                    f"found '{name}'; allowed: {known}{did_you_mean(name, names)}",
+                )
+            )
+            continue
+        options = {key: value for key, value in table.items() if key != "element"}
+        for option, message in elements.check_options(name, options, ports, workers):
+            where = path if option is None else (*path, option)
+            problems.append((where, message))
+    return problems
