@@ -153,7 +153,7 @@ def _model_at(path: Path) -> type[BaseModel]:
     model: type[BaseModel] = Configuration
     for key in path:
         if not isinstance(key, int):
-            annotation = model.model_fields[key].annotation
+            annotation: Any = model.model_fields[key].annotation
             model = next(iter(get_args(annotation)), annotation)
     return model
 

@@ -8,6 +8,7 @@ is reported already: so one run finds every problem.
 from __future__ import annotations
 
 import difflib
+import importlib
 import ipaddress
 from collections.abc import Iterator
 from typing import Any
@@ -110,7 +111,7 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
     ]
     if not tables:
         return []
-    from ftmb._native import elements
+    elements = importlib.import_module("ftmb._native.elements")  # only a build provides it
 
     names = sorted(elements.element_classes())
     ports = [port["name"] for _, port in _tables(data, "port") if isinstance(port.get("name"), str)]

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The subcommands of `ftmb`. Each imports what it needs when it runs, so that help is quick."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+import ftmb as package
+from ftmb.command_line import ExitStatus
+
+CONFIGURATION = click.Path(dir_okay=False, path_type=Path)
+
+EPILOG = """\b
+Exit status:
+  0    fine
+  1    a guarantee was broken (drill)
+  2    wrong usage, or a configuration with problems
+  3    the box could not be started, or is not running
+  4    the box is running but unprotected
+  130  interrupted
+"""
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package.__version__, prog_name="ftmb")
+def ftmb() -> None:
+    """Keeps a stateful middlebox running through crashes.
+
+    \b
+    Examples:
+      ftmb check box.toml      is this configuration right?
+      ftmb up box.toml         start the box; returns once it is protected
+      ftmb status              is it protected?
+      ftmb down                stop it
+      ftmb drill               a NAT under real traffic, killed again and again
+    """
+
+
+@ftmb.command()
+@click.argument("configuration", type=CONFIGURATION)
+def check(configuration: Path) -> int:
+    """Check a configuration; start nothing.
+
+    Every problem is shown at once, with its line and what is allowed.
+
+    \b
+    Example:
+      ftmb check examples/two_nics.toml
+    """
+    from ftmb.configuration import load
+
+    box = load(configuration).to_dict()
+    pipeline = " -> ".join(stage["element"] for stage in box["pipeline"])
+    ports = ", ".join(port["name"] for port in box["ports"])
+    click.echo(
+        f"{configuration}: box '{box['name']}': {pipeline} on {box['workers']['count']} worker(s), "
+        f"ports {ports}, protection {box['protection']}"
+    )
+    return ExitStatus.OK
+
+
+@ftmb.command()
+@click.argument("configuration", type=CONFIGURATION)
+@click.option("--foreground", is_flag=True, help="Stay until Ctrl-C, then stop the box.")
+def up(configuration: Path, foreground: bool) -> int:
+    """Start the box that CONFIGURATION describes.
+
+    Returns once the box is protected. If it cannot be started, nothing is left behind.
+
+    \b
+    Examples:
+      ftmb up examples/two_nics.toml
+      ftmb up --foreground box.toml
+    """
+    from ftmb import orchestrator
+    from ftmb.command_line.machine import require_machine
+    from ftmb.configuration import load
+
+    box = load(configuration).to_dict()
+    require_machine(box)
+    orchestrator.start(box, foreground=foreground)
+    if not foreground:
+        click.echo(f"box '{box['name']}' is up; see it with: ftmb status {box['name']}")
+    return ExitStatus.OK
+
+
+@ftmb.command()
+@click.argument("name", required=False)
+def down(name: str | None) -> int:
+    """Stop a box; NAME may be left out when only one is running.
+
+    \b
+    Examples:
+      ftmb down
+      ftmb down lab
+    """
+    from ftmb import orchestrator
+    from ftmb.command_line.running import choose
+
+    chosen = choose(name)
+    orchestrator.stop(chosen)
+    click.echo(f"box '{chosen}' is down")
+    return ExitStatus.OK
+
+
+@ftmb.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def status(name: str | None, as_json: bool) -> int:
+    """Show a box: protected or not, processes, failovers, ports, drops.
+
+    Exit status 0 means protected, 4 running but unprotected, 3 not running.
+
+    \b
+    Examples:
+      ftmb status
+      ftmb status lab --json | jq .state
+    """
+    from ftmb import orchestrator
+    from ftmb.command_line.running import choose
+    from ftmb.command_line.status_view import show
+
+    observed: dict[str, Any] = orchestrator.status(choose(name))
+    if as_json:
+        click.echo(json.dumps(observed, indent=2))
+    else:
+        show(observed)
+    return _status_of(observed["state"])
+
+
+def _status_of(state: str) -> ExitStatus:
+    if state == "protected":
+        return ExitStatus.OK
+    return ExitStatus.NOT_STARTED if state == "failed" else ExitStatus.UNPROTECTED
+
+
+@ftmb.command()
+@click.option("--config", type=CONFIGURATION, help="Fail a running box instead of the lab's.")
+@click.option("--kill", type=click.Choice(["master", "standby"]), help="Whom (default master).")
+@click.option(
+    "--signal", "signals", multiple=True, type=click.Choice(["KILL", "STOP", "SEGV"]), help="How."
+)
+@click.option("--times", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--seed", type=click.IntRange(0), help="Repeat a drill's choices.")
+@click.option("--connections", type=click.IntRange(1, 5000), default=200, show_default=True)
+@click.option("--udp-rate", type=click.IntRange(100, 500_000), default=20_000, show_default=True)
+@click.option("--tcp-mbit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--contrast/--no-contrast", default=True, help="Also run without protection.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build/drill"),
+    show_default=True,
+)
+def drill(
+    config: Path | None,
+    kill: str | None,
+    signals: tuple[str, ...],
+    times: int,
+    seed: int | None,
+    connections: int,
+    udp_rate: int,
+    tcp_mbit: int,
+    contrast: bool,
+    output: Path,
+) -> int:
+    """Kill the master again and again and count what the outside noticed.
+
+    Without --config: builds a lab of network namespaces with a protected NAT in it, sends
+    real programs through it (downloads, iperf3, interactive connections, ping, a numbered
+    UDP stream), and writes report.json and report.html to the output folder. With --config:
+    fails a box that is already running, without traffic of its own.
+
+    \b
+    Examples:
+      ftmb drill
+      ftmb drill --times 20 --seed 7 --no-contrast
+      ftmb drill --config box.toml --kill standby --signal KILL --times 3
+    """
+    from ftmb.drill.settings import DrillSettings, Failure
+
+    seed = int.from_bytes(os.urandom(3)) if seed is None else seed
+    chosen = tuple(Failure[signal] for signal in signals)
+    if config is not None:
+        from ftmb.command_line.running import choose
+        from ftmb.configuration import load
+        from ftmb.drill.running_box import drill_running_box
+
+        name = choose(load(config).name)
+        return drill_running_box(name, kill or "master", chosen or (Failure.KILL,), times, seed)
+    if kill == "standby":
+        raise click.UsageError("--kill standby needs --config: the lab's drill kills the master")
+    from ftmb.drill.main_job import run_drill
+
+    return run_drill(
+        DrillSettings(
+            seed=seed,
+            failures=chosen or tuple(Failure),
+            times=times,
+            connections=connections,
+            udp_rate=udp_rate,
+            tcp_mbit=tcp_mbit,
+            contrast=contrast,
+            output=output,
+        )
+    )
