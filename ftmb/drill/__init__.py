@@ -1,1 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
+"""The drill: real traffic through a box whose master is failed again and again.
+
+settings    what a drill is asked to do
+traffic/    the programs that run inside the lab's hosts and measure
+workload/   starts and stops them, and makes figures of what they recorded
+box         the middlebox under the drill
+failures    fails the master and times what follows
+run         one run: lab, box, traffic, failures
+report/     the table, the JSON, the picture and the page
+main_job    a protected run, the contrast, the report
+"""

@@ -46,9 +46,15 @@ def names() -> list[str]:
     return sorted(netns.listnetns())
 
 
+def directory_is_mounted() -> bool:
+    """A bind mount is on its parent's device, so only the table of mounts tells."""
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    return any(line.split()[4] == str(DIRECTORY) for line in mounts)
+
+
 def remove_directory() -> None:
     """Takes away the mount that the first namespace of a machine brings, when it is empty."""
-    if DIRECTORY.is_mount() and not any(DIRECTORY.iterdir()):
+    if directory_is_mounted() and not any(DIRECTORY.iterdir()):
         _libc.umount2(os.fsencode(DIRECTORY), MNT_DETACH)
         try:
             DIRECTORY.rmdir()

@@ -74,23 +74,20 @@ class Program:
             raise LabError(f"{self.name}: still running after {patience_s:.0f} s") from None
 
     def stop(self, patience_s: float = 10.0, by: signal.Signals = signal.SIGTERM) -> int:
-        """Asks it to end and waits for it; kills it when it does not. Returns its exit status."""
-        self._signal(by)
+        """Asks it to end and waits; kills what is left of its group. Returns its exit status."""
+        if self.running():
+            self.process.send_signal(by)
         try:
-            return self.process.wait(patience_s)
+            self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
-            self.kill()
-            return self.process.wait()
+            pass
+        self.kill()
+        return self.process.wait()
 
     def kill(self) -> None:
-        """Ends it and its children at once; fine if it has ended."""
-        self._signal(signal.SIGKILL)
-        self.process.wait()
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self.process.poll() is not None:
-            return
+        """Ends it and its children at once; fine if they have ended."""
         try:
-            os.killpg(self.process.pid, number)
+            os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+        self.process.wait()

@@ -90,7 +90,7 @@ class Lab:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as exits:
             remove_stale()
-            if not namespaces.DIRECTORY.is_mount():
+            if not namespaces.directory_is_mounted():
                 exits.callback(namespaces.remove_directory)
             for host in Host:
                 exits.callback(namespaces.remove, self.namespace(host))

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the workloads share: the lab, the settings and a folder for what they record."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from ftmb.drill.settings import DrillSettings
+from ftmb.errors import LabError
+from ftmb.lab import Host, Lab, Program
+
+Column = numpy.ndarray[Any, numpy.dtype[numpy.uint64]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a workload runs and what it is asked to do."""
+
+    lab: Lab
+    settings: DrillSettings
+    folder: Path
+
+    def run_traffic(self, host: Host, module: str, *arguments: str) -> Program:
+        command = [sys.executable, "-m", f"ftmb.drill.traffic.{module}", *arguments]
+        return self.lab.run(host, command)
+
+    def figures(self, name: str, program: Program) -> dict[str, Any]:
+        try:
+            loaded: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_text())
+        except (OSError, ValueError):
+            said = program.output().strip()[-800:]
+            raise LabError(f"{program.name}: left no results: {said}") from None
+        return loaded
+
+    def column(self, name: str) -> Column:
+        return numpy.fromfile(self.folder / name, dtype=numpy.uint64)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The numbered UDP stream: what was lost, doubled or reordered between client and server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from ftmb.drill.workload.base import Column, Place
+from ftmb.lab import Host
+
+PORT = 9000
+
+
+@dataclass(frozen=True)
+class UdpFigures:
+    sent: int
+    received: int
+    lost: int  # without what the receiver's own socket dropped
+    socket_overflow: int
+    duplicated: int
+    reordered: int
+    stall_ms_max: float
+    latency_us: dict[str, float]
+    arrivals_ns: Column
+
+
+def count(
+    sent: list[int], flows: Column, numbers: Column, overflow: int = 0
+) -> tuple[int, int, int]:
+    """Lost, duplicated, and reordered within a flow, for datagrams in order of arrival."""
+    missing = duplicated = reordered = 0
+    for flow, sent_of_flow in enumerate(sent):
+        mine = numbers[flows == flow]
+        different = numpy.unique(mine)
+        missing += sent_of_flow - len(different)
+        duplicated += len(mine) - len(different)
+        highest = numpy.maximum.accumulate(mine) if len(mine) else mine
+        reordered += int(numpy.count_nonzero(mine[1:] < highest[:-1]))
+    return max(0, missing - overflow), duplicated, reordered
+
+
+class UdpStream:
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        addresses = place.lab.addresses
+        result = str(place.folder / "udp_receiver")
+        self.receiver = place.run_traffic(
+            Host.SERVER,
+            "udp_receiver",
+            *("--address", addresses.server, "--port", str(PORT), "--result", result),
+        )
+
+    def start(self) -> None:
+        self.receiver.wait_ready()
+        place, addresses = self.place, self.place.lab.addresses
+        self.sender = place.run_traffic(
+            Host.CLIENT,
+            "udp_sender",
+            *("--target", addresses.server, "--port", str(PORT)),
+            *("--sources", *addresses.clients),
+            *("--flows", str(place.settings.udp_flows), "--rate", str(place.settings.udp_rate)),
+            *("--result", str(place.folder / "udp_sender")),
+        )
+        self.sender.wait_ready()
+
+    def stop(self) -> UdpFigures:
+        self.sender.stop()
+        self.receiver.stop(patience_s=30)
+        return self.figures()
+
+    def figures(self) -> UdpFigures:
+        sent: list[int] = self.place.figures("udp_sender", self.sender)["sent"]
+        received: dict[str, Any] = self.place.figures("udp_receiver", self.receiver)
+        datagrams = self.place.column("udp_receiver.datagrams").reshape(-1, 3)
+        arrivals = self.place.column("udp_receiver.arrivals")
+        overflow = int(received["socket_overflow"])
+        lost, duplicated, reordered = count(sent, datagrams[:, 0], datagrams[:, 1], overflow)
+        latency_us = (arrivals - datagrams[:, 2]).astype(numpy.float64) / 1e3
+        gaps = numpy.diff(arrivals) if len(arrivals) > 1 else numpy.zeros(1)
+        return UdpFigures(
+            sent=sum(sent),
+            received=len(arrivals),
+            lost=lost,
+            socket_overflow=overflow,
+            duplicated=duplicated,
+            reordered=reordered,
+            stall_ms_max=float(gaps.max()) / 1e6,
+            latency_us={
+                name: round(float(numpy.percentile(latency_us, share)), 1) if len(arrivals) else 0.0
+                for name, share in (("p50", 50), ("p99", 99), ("p999", 99.9))
+            },
+            arrivals_ns=arrivals,
+        )

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The drill's instruments, proven against the kernel's own forwarding."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ftmb.drill.kernel_router import KernelRouter
+from ftmb.drill.settings import DrillSettings
+from ftmb.drill.workload import Figures, Traffic
+from ftmb.drill.workload.base import Place
+from ftmb.lab import Lab
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
+
+SETTINGS = DrillSettings(connections=50, udp_rate=2000, tcp_mbit=10, downloads=2, download_mib=1)
+PAUSE_S = 0.3
+
+
+def measure(folder: Path, pause_s: float | None) -> Figures:
+    with Lab("instruments") as lab:
+        router = KernelRouter(lab)
+        router.start()
+        traffic = Traffic(Place(lab, SETTINGS, folder))
+        traffic.start()
+        time.sleep(1)
+        if pause_s is not None:
+            router.pause(pause_s)
+        time.sleep(1)
+        traffic.attend()
+        return traffic.stop()
+
+
+def test_nothing_is_lost_where_nothing_fails(tmp_path: Path) -> None:
+    figures = measure(tmp_path, None)
+    assert figures.udp.sent > 1000
+    assert (figures.udp.lost, figures.udp.duplicated, figures.udp.reordered) == (0, 0, 0)
+    assert figures.echo.connections == 50
+    assert figures.echo.lines > 500
+    assert figures.echo.broken == 0
+    assert figures.iperf.broken == 0 and figures.iperf.mbit_mean > 1
+    assert figures.downloads.completed == figures.downloads.checksums_ok > 0
+    assert figures.downloads.failed == 0
+    assert figures.ping.sent > 20 and figures.ping.lost == 0
+    assert figures.throughput[-1][1] > figures.throughput[0][1]
+
+
+def test_a_pause_is_found_as_what_it_is(tmp_path: Path) -> None:
+    figures = measure(tmp_path, PAUSE_S)
+    expected = SETTINGS.udp_rate * PAUSE_S
+    assert expected / 2 < figures.udp.lost < expected * 2
+    assert figures.udp.stall_ms_max > PAUSE_S * 1e3 / 2
+    assert figures.udp.duplicated == 0
+    assert figures.echo.stall_ms_max > PAUSE_S * 1e3 / 2
+    assert figures.echo.broken == 0
+    assert figures.ping.lost > 0
