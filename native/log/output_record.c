@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Checking what a master wrote, perhaps while dying. Every field that later steers a read or a
+ * release is bounded here; what is not checked can only make this record wait for ever (a vector
+ * entry that is too high), which the cut at the failover resolves.
+ */
+#include "log/output_record.h"
+
+#include <string.h>
+
+static bool port_is_valid(uint8_t port, uint32_t ports) {
+    if (port == FTMB_PORT_NONE) {
+        return true;
+    }
+    return (port & ~FTMB_PORT_AGAIN) < ports;
+}
+
+/* Walks the slots; returns the bytes they take, or 0 if one of them cannot be. */
+static uint64_t check_slots(const uint8_t *start, const struct output_record *header,
+                            uint32_t ports) {
+    uint64_t offset = OUTPUT_RECORD_HEADER_SIZE;
+    for (uint32_t index = 0; index < header->slot_count; index++) {
+        if (offset + sizeof(struct output_slot) > header->pals_offset) {
+            return 0;
+        }
+        struct output_slot slot;
+        memcpy(&slot, start + offset, sizeof(slot));
+        if (slot.length > FTMB_FRAME_SIZE_MAX || !port_is_valid(slot.port, ports) ||
+            slot.stride < output_slot_size(slot.length) || slot.stride > OUTPUT_SLOT_SIZE_MAX) {
+            return 0;
+        }
+        offset += slot.stride;
+    }
+    return offset;
+}
+
+static bool pals_are_valid(const uint8_t *start, const struct output_record *header,
+                           uint32_t workers) {
+    uint32_t next_access = 0;
+    for (uint32_t index = 0; index < header->pal_count; index++) {
+        struct pal pal;
+        memcpy(&pal, start + header->pals_offset + index * sizeof(pal), sizeof(pal));
+        bool owner_is_valid = pal.previous_owner < workers || pal.previous_owner == PAL_OWNER_NONE;
+        if (!owner_is_valid || pal.access < next_access) {
+            return false;
+        }
+        next_access = pal.access + 1;
+    }
+    return true;
+}
+
+static bool vector_is_valid(const uint8_t *start, const struct output_record *header,
+                            const uint64_t *previous) {
+    uint64_t offset = header->pals_offset + (uint64_t)header->pal_count * sizeof(struct pal);
+    for (uint32_t worker = 0; worker < header->vector_count; worker++) {
+        uint64_t entry;
+        memcpy(&entry, start + offset + worker * sizeof(entry), sizeof(entry));
+        if (entry < previous[worker]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
+                                      const struct record_expectation *expected) {
+    if (header->size < OUTPUT_RECORD_HEADER_SIZE || header->size > expected->available ||
+        header->size > OUTPUT_RECORD_SIZE_MAX || header->slot_count > RECORD_SLOTS_MAX ||
+        header->pal_count > RECORD_PALS_MAX || header->pals_offset > header->size) {
+        return RECORD_BAD_SIZE;
+    }
+    if (header->epoch != expected->epoch) {
+        return RECORD_BAD_EPOCH;
+    }
+    if (header->number != expected->number) {
+        return RECORD_BAD_NUMBER;
+    }
+    if (header->input_count == 0 || header->input_count > FTMB_BURST_MAX ||
+        header->input_count > expected->input_available) {
+        return RECORD_BAD_INPUT;
+    }
+    uint32_t vector_count = expected->is_logged ? expected->workers : 0;
+    uint64_t tail = (uint64_t)header->pal_count * sizeof(struct pal) +
+                    (uint64_t)vector_count * sizeof(uint64_t);
+    if (header->vector_count != vector_count ||
+        header->size != ring_align(header->pals_offset + tail)) {
+        return RECORD_BAD_SIZE;
+    }
+    if (check_slots(start, header, expected->ports) != header->pals_offset) {
+        return RECORD_BAD_SLOT;
+    }
+    if (!pals_are_valid(start, header, expected->workers)) {
+        return RECORD_BAD_PAL;
+    }
+    return vector_is_valid(start, header, expected->previous_vector) ? RECORD_FINE
+                                                                     : RECORD_BAD_VECTOR;
+}
