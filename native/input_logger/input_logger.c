@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "input_logger/input_logger.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "input_logger/steering.h"
+#include "log/input_record.h"
+
+int input_logger_init(struct input_logger *logger, uint32_t workers, const struct ring *rings,
+                      const struct pipeline *pipeline) {
+    memset(logger, 0, sizeof(*logger));
+    logger->workers = workers;
+    logger->first_element = pipeline->count > 0 ? pipeline->stages[0].element : NULL;
+    logger->first_config = pipeline->count > 0 ? pipeline->stages[0].config : NULL;
+    for (uint32_t index = 0; index < workers; index++) {
+        struct input_queue *queue = &logger->queues[index];
+        queue->ring = rings[index];
+        queue->capacity = queue->ring.size / INPUT_BYTES_PER_RECORD_MIN;
+        queue->ends = calloc(queue->capacity, sizeof(*queue->ends));
+        if (queue->ends == NULL) {
+            input_logger_release(logger);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+void input_logger_release(struct input_logger *logger) {
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        free(logger->queues[index].ends);
+        logger->queues[index].ends = NULL;
+        ring_detach(&logger->queues[index].ring);
+    }
+}
+
+int input_logger_add_port(struct input_logger *logger, struct port *port) {
+    if (logger->port_count == FTMB_PORTS_MAX) {
+        return -ENOSPC;
+    }
+    logger->ports[logger->port_count++] = port;
+    return 0;
+}
+
+uint64_t input_queue_end_of(const struct input_queue *queue, uint64_t sequence) {
+    uint32_t end = queue->ends[sequence & (queue->capacity - 1)];
+    /* The index holds the low bits; the end lies at or below what is logged. */
+    uint32_t head = (uint32_t)(queue->position / RING_ALIGNMENT);
+    return queue->position - (uint64_t)(uint32_t)(head - end) * RING_ALIGNMENT;
+}
+
+/* Room for a record of `length` bytes, or NULL. */
+static struct input_record *reserve(struct input_queue *queue, uint16_t length) {
+    uint64_t size = ring_align(sizeof(struct input_record) + length);
+    uint64_t used = queue->position - queue->retained_position;
+    if (queue->ring.size - used < size ||
+        queue->sequence - queue->retained_sequence >= queue->capacity - 1) {
+        return NULL;
+    }
+    struct input_record *record = ring_at(&queue->ring, queue->position);
+    queue->position += size;
+    queue->sequence++;
+    queue->ends[queue->sequence & (queue->capacity - 1)] =
+        (uint32_t)(queue->position / RING_ALIGNMENT);
+    return record;
+}
+
+static uint32_t steer(const struct input_logger *logger, const uint8_t *bytes, uint16_t length,
+                      uint8_t port, uint32_t hash) {
+    if (logger->workers == 1) {
+        return 0;
+    }
+    const struct ftmb_element_class *first = logger->first_element;
+    uint32_t worker = (uint32_t)(((uint64_t)hash * logger->workers) >> 32);
+    if (first != NULL && first->steer != NULL) {
+        worker = first->steer(logger->first_config, logger->workers, bytes, length, port, hash);
+    }
+    return worker < logger->workers ? worker : 0;
+}
+
+static void log_frame(struct input_logger *logger, uint8_t port, const uint8_t *bytes,
+                      uint16_t length) {
+    uint32_t hash = steering_hash(bytes, length);
+    struct input_queue *queue = &logger->queues[steer(logger, bytes, length, port, hash)];
+    struct input_record *record = reserve(queue, length);
+    if (record == NULL) {
+        counter_add(&queue->dropped, 1);
+        return;
+    }
+    *record = (struct input_record){.time_ns = logger->now_ns,
+                                    .hash = hash,
+                                    .length = length,
+                                    .port = port,
+                                    .kind = INPUT_PACKET};
+    memcpy(record + 1, bytes, length);
+}
+
+/* A tick that finds the log full is left out in every process alike: it was never logged. */
+static void log_ticks(struct input_logger *logger) {
+    if (logger->now_ns < logger->next_tick_ns) {
+        return;
+    }
+    logger->next_tick_ns = logger->now_ns + INPUT_TICK_INTERVAL_NS;
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        struct input_record *record = reserve(&logger->queues[index], 0);
+        if (record != NULL) {
+            *record = (struct input_record){.time_ns = logger->now_ns,
+                                            .port = FTMB_PORT_NONE,
+                                            .kind = INPUT_TICK};
+        }
+    }
+}
+
+static void publish(struct input_logger *logger) {
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        ring_publish(&logger->queues[index].ring, logger->queues[index].position);
+    }
+}
+
+uint32_t input_logger_poll(struct input_logger *logger, uint64_t now_ns) {
+    struct frame frames[PORT_BURST_MAX];
+    uint32_t taken = 0;
+    if (now_ns > logger->now_ns) { /* time in the log never goes back */
+        logger->now_ns = now_ns;
+    }
+    log_ticks(logger);
+    for (uint32_t index = 0; index < logger->port_count && logger->is_open; index++) {
+        struct port *port = logger->ports[index];
+        uint32_t count = port->class->receive(port, logger->now_ns, frames);
+        for (uint32_t place = 0; place < count; place++) {
+            log_frame(logger, (uint8_t)index, frames[place].bytes, frames[place].length);
+        }
+        port->class->receive_done(port);
+        taken += count;
+    }
+    publish(logger);
+    return taken;
+}
+
+void input_logger_again(struct input_logger *logger, uint8_t port, const uint8_t *bytes,
+                        uint16_t length) {
+    log_frame(logger, port, bytes, length);
+}

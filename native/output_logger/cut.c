@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The greatest fixed point from above: begin with everything received and take back, worker by
+ * worker, records that depend on what is not in the cut, until nothing more has to be taken back.
+ * Vectors never shrink from one record of a worker to the next, so looking at the last record
+ * suffices, and no record is looked at after it was taken back: the work is bounded by the
+ * backlog. An earlier cut is closed and stays a floor.
+ */
+#include "output_logger/cut.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static bool is_closed(const struct cut_queue *queue, uint64_t number, const uint64_t *cut,
+                      uint32_t workers) {
+    const uint64_t *vector = queue->vectors + (number & queue->mask) * workers;
+    for (uint32_t other = 0; other < workers; other++) {
+        if (vector[other] > cut[other]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint64_t cut_advance(const struct cut_queue *queues, uint32_t workers, uint64_t *cut) {
+    uint64_t floor[FTMB_WORKERS_MAX];
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        floor[worker] = cut[worker];
+        cut[worker] = queues[worker].received;
+    }
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (uint32_t worker = 0; worker < workers; worker++) {
+            while (cut[worker] > floor[worker] &&
+                   !is_closed(&queues[worker], cut[worker], cut, workers)) {
+                cut[worker]--;
+                changed = true;
+            }
+        }
+    }
+    uint64_t advanced = 0;
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        advanced += cut[worker] - floor[worker];
+    }
+    return advanced;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The output logger: receives the master's records, keeps the access log, decides what is
+ * committed, and alone lets packets out.
+ *
+ * Per worker a record goes through three states, each a number that only rises:
+ *
+ *     received -> committed (in the cut; now in the access log) -> released (its packets are out)
+ *
+ * It owns the access logs and reads the output logs of the present master, whom it trusts in
+ * nothing: a record that fails output_record_check() ends that master (`is_rejecting`), and has
+ * no other effect.
+ *
+ * Threads: the logger process's packet thread; counters may be read by any.
+ */
+#ifndef FTMB_OUTPUT_LOGGER_H
+#define FTMB_OUTPUT_LOGGER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/pages.h"
+#include "input_logger/input_logger.h"
+#include "log/access_record.h"
+#include "log/output_record.h"
+#include "log/ring.h"
+#include "output_logger/cut.h"
+
+#define PENDING_RECORDS_MAX 4096U /* a worker's records received and not released; power of two */
+#define STANDBY_STALL_NS 500000000ULL
+#define SEND_STUCK_NS 50000000ULL /* a port that takes nothing for so long loses the packet */
+
+/* A record between being received and being released. */
+struct pending_record {
+    uint64_t start; /* position in the output log */
+    struct output_record header; /* the logger's own copy, checked */
+    uint64_t input_sequence;     /* of the last input record it consumed */
+    uint64_t sent;               /* bit i: slot i is out, or was never to go */
+};
+
+struct output_queue {
+    struct ring ring;  /* of the present master */
+    uint64_t position; /* received up to here */
+    uint64_t received; /* record numbers */
+    uint64_t released;
+    uint64_t input_sequence; /* consumed by the records received */
+    uint64_t vector[FTMB_WORKERS_MAX]; /* of the last record received */
+    struct pending_record *pending; /* by number, PENDING_RECORDS_MAX */
+    uint64_t *vectors;              /* likewise, `workers` entries each */
+    struct ring access;
+    uint64_t access_position;
+    uint64_t access_retained;
+    uint64_t access_number; /* of the last record that the standby has let go */
+};
+
+struct output_counters {
+    _Atomic uint64_t records;
+    _Atomic uint64_t rejected[RECORD_FAULTS];
+    _Atomic uint64_t discarded; /* received and not in the cut when their master ended */
+    _Atomic uint64_t slots_out;
+    _Atomic uint64_t slots_dropped; /* by an element's decision */
+    _Atomic uint64_t pals;
+    _Atomic uint64_t cut_lag_max; /* records received and not committed, largest seen */
+    _Atomic uint64_t access_waits; /* commits put off since the standby lags behind */
+};
+
+struct output_logger {
+    struct output_queue queues[FTMB_WORKERS_MAX];
+    struct cut_queue cut_queues[FTMB_WORKERS_MAX];
+    uint64_t cut[FTMB_WORKERS_MAX];       /* greatest, by cut_advance */
+    uint64_t committed[FTMB_WORKERS_MAX]; /* of it, what is in the access log */
+    uint32_t workers;
+    uint32_t epoch;
+    bool is_logged;    /* protection: else everything received is released */
+    bool has_master;   /* rings of a master are attached */
+    bool has_new_records;
+    bool is_rejecting; /* the present master wrote garbage; nothing more is read from it */
+    _Atomic uint64_t first_output_ns; /* of this epoch; 0: none yet */
+    struct input_logger *input;
+    struct logger_page *page;
+    const struct process_page *standby; /* NULL: logs are kept for nobody */
+    uint64_t stuck_since_ns;
+    struct output_counters counters;
+};
+
+/* Takes over the access logs' rings; borrows the input logger and the page. 0 or -ENOMEM. */
+int output_logger_init(struct output_logger *logger, uint32_t workers, bool is_logged,
+                       const struct ring *access_rings, struct input_logger *input,
+                       struct logger_page *page);
+void output_logger_release(struct output_logger *logger);
+
+/* Receive, commit, release, free: one round. Returns how many records moved in any way. */
+uint64_t output_logger_poll(struct output_logger *logger);
+
+/*
+ * The fence and the cut: takes the last whole records of the present master, computes the cut,
+ * releases what is in it, throws the rest away, and from then on accepts only `epoch`, whose
+ * output logs are `rings` (taken over; NULL: nobody is master for now).
+ */
+void output_logger_change_master(struct output_logger *logger, uint32_t epoch,
+                                 const struct ring *rings);
+/* From now on logs are kept for this standby (NULL: for none). Borrows the page. */
+void output_logger_set_standby(struct output_logger *logger, const struct process_page *standby);
+
+/* Whether the standby has what is committed at this moment, and could take over. */
+bool output_logger_standby_has(const struct output_logger *logger, const uint64_t *numbers);
+
+#endif

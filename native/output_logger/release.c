@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A record is released when each of its slots is out. A port that is busy takes only some; then
+ * the bits in `sent` say which, and the next round goes on from there: that keeps the order per
+ * worker and port, and sends nothing twice.
+ */
+#include "output_logger/release.h"
+
+#include <string.h>
+
+#include "host/cycles.h"
+#include "port/port.h"
+
+bool release_read_slot(const struct output_queue *queue, const struct pending_record *pending,
+                       const uint8_t *start, struct output_slot *slot) {
+    const uint8_t *record = ring_at(&queue->ring, pending->start);
+    const uint8_t *end = record + pending->header.pals_offset;
+    if (start + sizeof(*slot) > end) {
+        return false;
+    }
+    memcpy(slot, start, sizeof(*slot));
+    return slot->length <= FTMB_FRAME_SIZE_MAX &&
+           slot->stride >= output_slot_size(slot->length) &&
+           slot->stride <= (uint64_t)(end - start);
+}
+
+/* The slots of one record that go out by one port. */
+struct batch {
+    struct frame frames[RECORD_SLOTS_MAX];
+    uint32_t count;
+};
+
+struct batches {
+    struct batch ports[FTMB_PORTS_MAX];
+    uint32_t used; /* bit p: port p has frames */
+};
+
+static void sort_slot(struct output_logger *logger, struct pending_record *pending,
+                      uint32_t index, const struct output_slot *slot, const uint8_t *bytes,
+                      struct batches *batches) {
+    uint64_t bit = 1ULL << index;
+    uint32_t port_count = logger->input->port_count;
+    uint32_t port = slot->port & ~FTMB_PORT_AGAIN;
+    if (slot->port == FTMB_PORT_NONE || port >= port_count) {
+        counter_add(&logger->counters.slots_dropped, 1);
+        pending->sent |= bit;
+        return;
+    }
+    if ((slot->port & FTMB_PORT_AGAIN) != 0) {
+        input_logger_again(logger->input, (uint8_t)port, bytes, slot->length);
+        pending->sent |= bit;
+        return;
+    }
+    if ((batches->used & (1U << port)) == 0) {
+        batches->used |= 1U << port;
+        batches->ports[port].count = 0;
+    }
+    struct batch *batch = &batches->ports[port];
+    batch->frames[batch->count++] =
+        (struct frame){.bytes = bytes, .length = slot->length, .place = index};
+}
+
+static void sort_record(struct output_logger *logger, const struct output_queue *queue,
+                        struct pending_record *pending, struct batches *batches) {
+    const uint8_t *start = (const uint8_t *)ring_at(&queue->ring, pending->start) +
+                           OUTPUT_RECORD_HEADER_SIZE;
+    batches->used = 0;
+    for (uint32_t index = 0; index < pending->header.slot_count; index++) {
+        struct output_slot slot;
+        if (!release_read_slot(queue, pending, start, &slot)) {
+            logger->is_rejecting = true;
+            counter_add(&logger->counters.rejected[RECORD_BAD_SLOT], 1);
+            return;
+        }
+        if ((pending->sent & (1ULL << index)) == 0) {
+            sort_slot(logger, pending, index, &slot, start + sizeof(slot), batches);
+        }
+        start += slot.stride;
+    }
+}
+
+/* A device that takes nothing for SEND_STUCK_NS is taken for dead, lest it hold up all others. */
+static bool is_stuck(struct output_logger *logger) {
+    uint64_t now = monotonic_ns();
+    if (logger->stuck_since_ns == 0) {
+        logger->stuck_since_ns = now;
+    }
+    return now - logger->stuck_since_ns > SEND_STUCK_NS;
+}
+
+/* Sends one port's frames of a record; false: the port has not taken all of them yet. */
+static bool send_batch(struct output_logger *logger, struct pending_record *pending,
+                       uint32_t index, const struct batch *batch) {
+    struct port *port = logger->input->ports[index];
+    uint32_t taken = port->class->send(port, batch->frames, batch->count);
+    for (uint32_t place = 0; place < taken; place++) {
+        pending->sent |= 1ULL << batch->frames[place].place;
+    }
+    counter_add(&logger->counters.slots_out, taken);
+    if (taken > 0) {
+        logger->stuck_since_ns = 0;
+    }
+    if (taken == batch->count) {
+        return true;
+    }
+    if (!is_stuck(logger)) {
+        return false;
+    }
+    counter_add(&port->counters.drops[PORT_DROP_SEND_STUCK], batch->count - taken);
+    return true;
+}
+
+static bool release_record(struct output_logger *logger, const struct output_queue *queue,
+                           struct pending_record *pending, uint32_t *ports_used) {
+    struct batches batches;
+    sort_record(logger, queue, pending, &batches);
+    bool is_out = true;
+    for (uint32_t port = 0; port < logger->input->port_count; port++) {
+        if ((batches.used & (1U << port)) != 0) {
+            is_out = send_batch(logger, pending, port, &batches.ports[port]) && is_out;
+        }
+    }
+    *ports_used |= batches.used;
+    return is_out;
+}
+
+uint64_t release_committed(struct output_logger *logger) {
+    uint64_t count = 0;
+    uint32_t ports_used = 0;
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        struct output_queue *queue = &logger->queues[index];
+        uint64_t before = queue->released;
+        uint64_t end = queue->position;
+        while (queue->released < logger->committed[index]) {
+            struct pending_record *pending =
+                &queue->pending[(queue->released + 1) & (PENDING_RECORDS_MAX - 1)];
+            if (!release_record(logger, queue, pending, &ports_used)) {
+                break;
+            }
+            end = pending->start + pending->header.size;
+            queue->released++;
+        }
+        if (queue->released != before) {
+            ring_consume(&queue->ring, end);
+            count += queue->released - before;
+        }
+    }
+    for (uint32_t port = 0; port < logger->input->port_count; port++) {
+        if ((ports_used & (1U << port)) != 0) {
+            struct port *target = logger->input->ports[port];
+            target->class->flush(target);
+        }
+    }
+    if (ports_used != 0 &&
+        atomic_load_explicit(&logger->first_output_ns, memory_order_relaxed) == 0) {
+        atomic_store_explicit(&logger->first_output_ns, monotonic_ns(), memory_order_relaxed);
+    }
+    return count;
+}
