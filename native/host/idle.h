@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a thread does when it finds nothing to do. A setting, since the best choice depends on
+ * how many cores there are for how many threads: spin (a core each), yield (some to share), sleep
+ * (few cores, or a machine that is also used otherwise).
+ */
+#ifndef FTMB_IDLE_H
+#define FTMB_IDLE_H
+
+#include <sched.h>
+#include <stdint.h>
+#include <time.h>
+
+enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
+
+#define IDLE_SPINS 64U           /* empty rounds before a thread gives way */
+#define IDLE_YIELDS 16U          /* before it sleeps */
+#define IDLE_SLEEP_NS_FIRST 20000L
+#define IDLE_SLEEP_NS_MAX 320000L
+
+static inline void idle_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* `rounds`: how many times in a row nothing was found. */
+static inline void idle_wait(enum idle_strategy strategy, uint32_t rounds) {
+    if (strategy == IDLE_SPIN || rounds < IDLE_SPINS) {
+        idle_pause();
+        return;
+    }
+    if (strategy == IDLE_YIELD || rounds < IDLE_SPINS + IDLE_YIELDS) {
+        sched_yield();
+        return;
+    }
+    uint32_t doublings = (rounds - IDLE_SPINS - IDLE_YIELDS) / 4;
+    long sleep_ns = doublings > 4 ? IDLE_SLEEP_NS_MAX : IDLE_SLEEP_NS_FIRST << doublings;
+    nanosleep(&(struct timespec){.tv_nsec = sleep_ns < IDLE_SLEEP_NS_MAX ? sleep_ns
+                                                                         : IDLE_SLEEP_NS_MAX},
+              NULL);
+}
+
+/* Waiting for another worker, which may need this core to get there. */
+static inline void idle_wait_for_peer(uint32_t rounds) {
+    if (rounds % 128 == 127) {
+        sched_yield();
+    } else {
+        idle_pause();
+    }
+}
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "host/logger.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "host/cycles.h"
+#include "log/shared_memory.h"
+
+static void close_descriptor(int *descriptor) {
+    if (*descriptor >= 0) {
+        close(*descriptor);
+    }
+    *descriptor = -1;
+}
+
+/* Makes a log that only this process writes: *read_only is what the others get. */
+static int create_log(struct ring *ring, const char *name, uint64_t size, int *read_only) {
+    int descriptor;
+    int error = ring_create(ring, name, size, &descriptor);
+    if (error != 0) {
+        return error;
+    }
+    *read_only = shared_memory_read_only(descriptor);
+    error = *read_only < 0 ? *read_only : shared_memory_seal_writes(descriptor);
+    close(descriptor);
+    return error;
+}
+
+static int create_page(struct logger *logger) {
+    size_t size = (sizeof(struct logger_page) + 4095) & ~(size_t)4095;
+    int descriptor = shared_memory_create("ftmb-logger-page", size);
+    if (descriptor < 0) {
+        return descriptor;
+    }
+    logger->page = shared_memory_map(descriptor, size, true);
+    logger->page_descriptor = shared_memory_read_only(descriptor);
+    int error = logger->page == NULL ? -ENOMEM : shared_memory_seal_writes(descriptor);
+    close(descriptor);
+    if (error == 0) {
+        logger->page->magic = PAGES_MAGIC;
+        logger->page->version = PAGES_VERSION;
+        logger->page->workers = logger->settings.workers;
+    }
+    return error;
+}
+
+static int create_logs(struct logger *logger, const struct pipeline *pipeline) {
+    struct ring input[FTMB_WORKERS_MAX] = {0};
+    struct ring access[FTMB_WORKERS_MAX] = {0};
+    const struct logger_settings *settings = &logger->settings;
+    int error = 0;
+    for (uint32_t index = 0; index < settings->workers && error == 0; index++) {
+        error = create_log(&input[index], "ftmb-input-log", settings->input_size,
+                           &logger->input_descriptors[index]);
+        if (error == 0) {
+            error = create_log(&access[index], "ftmb-access-log", settings->access_size,
+                               &logger->access_descriptors[index]);
+        }
+    }
+    if (error == 0) {
+        error = input_logger_init(&logger->input, settings->workers, input, pipeline);
+    }
+    if (error == 0) {
+        error = output_logger_init(&logger->output, settings->workers, settings->is_logged, access,
+                                   &logger->input, logger->page);
+    }
+    return error;
+}
+
+struct logger *logger_create(const struct logger_settings *settings,
+                             const struct pipeline *pipeline, int *error) {
+    if (settings->workers == 0 || settings->workers > FTMB_WORKERS_MAX ||
+        settings->output_size < 2 * OUTPUT_RECORD_SIZE_MAX) {
+        *error = -EINVAL;
+        return NULL;
+    }
+    struct logger *logger = aligned_alloc(64, (sizeof(*logger) + 63) & ~(size_t)63);
+    if (logger == NULL) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    memset(logger, 0, sizeof(*logger));
+    logger->settings = *settings;
+    logger->page_descriptor = -1;
+    memset(logger->input_descriptors, -1, sizeof(logger->input_descriptors));
+    memset(logger->access_descriptors, -1, sizeof(logger->access_descriptors));
+    *error = create_page(logger);
+    if (*error == 0) {
+        *error = create_logs(logger, pipeline);
+    }
+    if (*error != 0) {
+        logger_destroy(logger);
+        return NULL;
+    }
+    return logger;
+}
+
+void logger_destroy(struct logger *logger) {
+    if (logger == NULL) {
+        return;
+    }
+    for (int peer = 0; peer < (int)PEERS_MAX; peer++) {
+        logger_remove_peer(logger, peer);
+    }
+    input_logger_release(&logger->input);
+    output_logger_release(&logger->output);
+    for (uint32_t index = 0; index < FTMB_WORKERS_MAX; index++) {
+        close_descriptor(&logger->input_descriptors[index]);
+        close_descriptor(&logger->access_descriptors[index]);
+    }
+    close_descriptor(&logger->page_descriptor);
+    if (logger->page != NULL) {
+        shared_memory_unmap(logger->page,
+                            (sizeof(struct logger_page) + 4095) & ~(size_t)4095);
+    }
+    free(logger);
+}
+
+int logger_add_port(struct logger *logger, struct port *port) {
+    return input_logger_add_port(&logger->input, port);
+}
+
+static int fill_peer(struct logger *logger, struct peer *peer) {
+    size_t size = (sizeof(struct process_page) + 4095) & ~(size_t)4095;
+    peer->page_descriptor = shared_memory_create("ftmb-process-page", size);
+    if (peer->page_descriptor < 0) {
+        return peer->page_descriptor;
+    }
+    peer->page = shared_memory_map(peer->page_descriptor, size, false);
+    if (peer->page == NULL) {
+        return -errno;
+    }
+    for (uint32_t index = 0; index < logger->settings.workers; index++) {
+        struct ring ring;
+        int error = ring_create(&ring, "ftmb-output-log", logger->settings.output_size,
+                                &peer->output_descriptors[index]);
+        if (error != 0) {
+            return error;
+        }
+        ring_detach(&ring);
+    }
+    return 0;
+}
+
+int logger_add_peer(struct logger *logger, uint32_t epoch) {
+    for (int index = 0; index < (int)PEERS_MAX; index++) {
+        struct peer *peer = &logger->peers[index];
+        if (peer->is_used) {
+            continue;
+        }
+        *peer = (struct peer){.epoch = epoch, .is_used = true, .page_descriptor = -1};
+        memset(peer->output_descriptors, -1, sizeof(peer->output_descriptors));
+        int error = fill_peer(logger, peer);
+        if (error != 0) {
+            logger_remove_peer(logger, index);
+            return error;
+        }
+        return index;
+    }
+    return -ENOSPC;
+}
+
+void logger_remove_peer(struct logger *logger, int index) {
+    struct peer *peer = &logger->peers[index];
+    if (!peer->is_used) {
+        return;
+    }
+    for (uint32_t worker = 0; worker < FTMB_WORKERS_MAX; worker++) {
+        close_descriptor(&peer->output_descriptors[worker]);
+    }
+    if (peer->page != NULL) {
+        shared_memory_unmap(peer->page, (sizeof(struct process_page) + 4095) & ~(size_t)4095);
+    }
+    close_descriptor(&peer->page_descriptor);
+    *peer = (struct peer){0};
+}
+
+void logger_start_of(const struct logger *logger, uint32_t worker, uint64_t *record_number,
+                     uint64_t *input_position) {
+    const struct output_queue *queue = &logger->output.queues[worker];
+    *record_number = queue->received;
+    *input_position = queue->input_sequence == 0
+                          ? 0
+                          : input_queue_end_of(&logger->input.queues[worker],
+                                               queue->input_sequence);
+}
+
+static void serve_request(struct logger *logger) {
+    struct logger_request *request = &logger->request;
+    /* L1: acquire; pairs with L2. */
+    uint32_t kind = atomic_load_explicit(&request->kind, memory_order_acquire);
+    if (__builtin_expect(kind == REQUEST_NONE, 1)) {
+        return;
+    }
+    if (kind == REQUEST_CHANGE_MASTER) {
+        output_logger_change_master(&logger->output, request->epoch,
+                                    request->has_rings ? request->rings : NULL);
+    } else if (kind == REQUEST_SET_STANDBY) {
+        output_logger_set_standby(&logger->output, request->standby);
+    } else {
+        logger->input.is_open = true;
+    }
+    atomic_store_explicit(&request->kind, REQUEST_NONE, memory_order_release);
+}
+
+uint64_t logger_step(struct logger *logger, uint64_t now_ns) {
+    serve_request(logger);
+    uint64_t moved = input_logger_poll(&logger->input, now_ns);
+    moved += output_logger_poll(&logger->output);
+    counter_add(&logger->page->heartbeat, 1);
+    return moved;
+}
+
+static void pin_to(int core) {
+    if (core >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((size_t)core, &set);
+        pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+    }
+}
+
+void logger_run(struct logger *logger, int core) {
+    pthread_setname_np(pthread_self(), "loggers");
+    prctl(PR_SET_TIMERSLACK, 1000UL);
+    pin_to(core);
+    uint32_t idle_rounds = 0;
+    while (!atomic_load_explicit(&logger->must_stop, memory_order_relaxed)) {
+        uint64_t start = cycles_now();
+        if (logger_step(logger, monotonic_ns()) > 0) {
+            idle_rounds = 0;
+            counter_add(&logger->busy_cycles, cycles_now() - start);
+        } else {
+            idle_wait((enum idle_strategy)logger->settings.idle, idle_rounds++);
+        }
+        counter_add(&logger->rounds, 1);
+    }
+    serve_request(logger);
+}
+
+void logger_stop(struct logger *logger) {
+    atomic_store_explicit(&logger->must_stop, true, memory_order_relaxed);
+}
+
+/* L2: release; pairs with L1. Then waits until the packet thread has served it. */
+static void hand_over(struct logger *logger, enum logger_request_kind kind) {
+    atomic_store_explicit(&logger->request.kind, (uint32_t)kind, memory_order_release);
+    bool has_thread = atomic_load_explicit(&logger->rounds, memory_order_relaxed) > 0;
+    if (!has_thread) {
+        serve_request(logger);
+    }
+    while (atomic_load_explicit(&logger->request.kind, memory_order_acquire) != REQUEST_NONE) {
+        usleep(20);
+    }
+}
+
+int logger_change_master(struct logger *logger, int index) {
+    struct logger_request *request = &logger->request;
+    request->has_rings = index >= 0;
+    request->epoch = index >= 0 ? logger->peers[index].epoch : logger->output.epoch + 1;
+    for (uint32_t worker = 0; index >= 0 && worker < logger->settings.workers; worker++) {
+        int error = ring_attach(&request->rings[worker],
+                                logger->peers[index].output_descriptors[worker], true);
+        if (error != 0) {
+            return error;
+        }
+    }
+    hand_over(logger, REQUEST_CHANGE_MASTER);
+    return 0;
+}
+
+int logger_set_standby(struct logger *logger, int index) {
+    logger->request.standby = index >= 0 ? logger->peers[index].page : NULL;
+    hand_over(logger, REQUEST_SET_STANDBY);
+    return 0;
+}
+
+void logger_open_ports(struct logger *logger) {
+    hand_over(logger, REQUEST_OPEN);
+}
+
+uint64_t logger_access_start(const struct logger *logger, uint32_t worker) {
+    return logger->output.queues[worker].access_retained;
+}
+
+uint64_t logger_committed(const struct logger *logger, uint32_t worker) {
+    return atomic_load_explicit(&logger->page->cut[worker], memory_order_acquire);
+}
+
+bool logger_master_is_rejected(const struct logger *logger) {
+    return logger->output.is_rejecting;
+}

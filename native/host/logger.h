@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The logger process: input logger and output logger in one packet thread, the memory of all
+ * logs, and a small door through which the control thread asks for changes.
+ *
+ * Everything that changes who is master happens in the packet thread, between two rounds, so the
+ * fence is a plain sequence of steps: logger_change_master() and logger_set_standby() hand a
+ * request over and wait until it is done (microseconds).
+ *
+ * Threads: logger_run() is the packet thread; all else is the control thread's.
+ */
+#ifndef FTMB_LOGGER_H
+#define FTMB_LOGGER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/idle.h"
+#include "host/pages.h"
+#include "input_logger/input_logger.h"
+#include "output_logger/output_logger.h"
+
+struct logger_settings {
+    uint32_t workers;
+    uint32_t idle; /* enum idle_strategy */
+    uint64_t input_size, access_size, output_size; /* bytes of each log, powers of two */
+    bool is_logged;
+};
+
+/* A master or standby, as the logger process holds it: its memory outlives it. */
+struct peer {
+    uint32_t epoch;
+    bool is_used;
+    struct process_page *page; /* mapped read-only */
+    int page_descriptor;       /* writable, for the peer */
+    int output_descriptors[FTMB_WORKERS_MAX];
+};
+#define PEERS_MAX 8U
+
+enum logger_request_kind {
+    REQUEST_NONE,
+    REQUEST_CHANGE_MASTER,
+    REQUEST_SET_STANDBY,
+    REQUEST_OPEN,
+};
+
+struct logger_request {
+    _Atomic uint32_t kind;
+    uint32_t epoch;
+    struct ring rings[FTMB_WORKERS_MAX];
+    bool has_rings;
+    const struct process_page *standby;
+};
+
+struct logger {
+    struct logger_settings settings;
+    struct input_logger input;
+    struct output_logger output;
+    struct logger_page *page;
+    int page_descriptor;                      /* read-only, for peers */
+    int input_descriptors[FTMB_WORKERS_MAX];  /* likewise */
+    int access_descriptors[FTMB_WORKERS_MAX]; /* likewise */
+    struct peer peers[PEERS_MAX];
+    struct logger_request request;
+    _Atomic bool must_stop;
+    _Atomic uint64_t busy_cycles, rounds;
+};
+
+/* NULL with *error (-ENOMEM: the logs do not fit into memory; -EINVAL: a size). Borrows the
+ * pipeline (for steering). */
+struct logger *logger_create(const struct logger_settings *settings,
+                             const struct pipeline *pipeline, int *error);
+/* Accepts NULL. The ports stay the caller's. */
+void logger_destroy(struct logger *logger);
+int logger_add_port(struct logger *logger, struct port *port);
+
+/* Makes the memory of a new master or standby; its index, or -errno. */
+int logger_add_peer(struct logger *logger, uint32_t epoch);
+/* Its memory goes; it must be neither master nor standby any more. */
+void logger_remove_peer(struct logger *logger, int peer);
+/* Where a process with empty state begins: behind the cut. */
+void logger_start_of(const struct logger *logger, uint32_t worker, uint64_t *record_number,
+                     uint64_t *input_position);
+
+/* The packet thread: until logger_stop(). */
+void logger_run(struct logger *logger, int core);
+void logger_stop(struct logger *logger);
+/* One round at the given time: for tests and simulation, instead of logger_run(). */
+uint64_t logger_step(struct logger *logger, uint64_t now_ns);
+
+/* Control; each waits until the packet thread has done it (at once in tests without one). */
+int logger_change_master(struct logger *logger, int peer); /* < 0: nobody */
+int logger_set_standby(struct logger *logger, int peer);   /* < 0: nobody */
+void logger_open_ports(struct logger *logger);
+
+/* Where in a worker's access log a new standby begins to read. */
+uint64_t logger_access_start(const struct logger *logger, uint32_t worker);
+uint64_t logger_committed(const struct logger *logger, uint32_t worker);
+bool logger_master_is_rejected(const struct logger *logger);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "host/pages.h"
+
+#include <errno.h>
+
+#include "log/shared_memory.h"
+
+#define PAGE_SIZE 4096U
+
+static size_t mapped_size(size_t size) {
+    return (size + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1);
+}
+
+static void *map(int descriptor, size_t size, bool writable, int *error) {
+    if (shared_memory_size(descriptor) != (long)mapped_size(size)) {
+        *error = -EPROTO;
+        return NULL;
+    }
+    void *page = shared_memory_map(descriptor, mapped_size(size), writable);
+    *error = page == NULL ? -errno : 0;
+    return page;
+}
+
+struct logger_page *pages_map_logger(int descriptor, int *error) {
+    return map(descriptor, sizeof(struct logger_page), false, error);
+}
+
+struct process_page *pages_map_process(int descriptor, int *error) {
+    return map(descriptor, sizeof(struct process_page), true, error);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "host/process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+void invariant_broken(const char *what) {
+    fprintf(stderr, "ftmb: broken invariant: %s\n", what);
+    abort();
+}
+
+void process_set_phase(struct process *process, enum process_phase phase) {
+    atomic_store_explicit(&process->page->phase, (uint32_t)phase, memory_order_release);
+}
+
+uint64_t process_replayed(const struct process *process, uint32_t worker) {
+    return pipeline_worker_state(&process->arena, worker)->record_number;
+}
+
+static int init_worker(struct process *process, uint32_t index) {
+    struct worker *worker = &process->workers[index];
+    worker->context.worker = index;
+    worker->context.workers = process->worker_count;
+    worker->mode = WORKER_REPLAY;
+    worker->process = process;
+    worker->pipeline = process->pipeline;
+    worker->arena = &process->arena;
+    worker->status = &process->page->workers[index];
+    worker->scratch = aligned_alloc(64, (OUTPUT_RECORD_SIZE_MAX + 63) & ~(size_t)63);
+    worker->state = pipeline_worker_state(&process->arena, index);
+    return worker->scratch == NULL ? -ENOMEM : 0;
+}
+
+static int init_process(struct process *process, const struct process_settings *settings) {
+    int error = arena_create(&process->arena, settings->arena_address, settings->workers,
+                             settings->arena_part_size);
+    if (error != 0) {
+        return error;
+    }
+    error = pipeline_init_state(process->pipeline, &process->arena,
+                                settings->configuration_digest);
+    for (uint32_t index = 0; index < settings->workers && error == 0; index++) {
+        error = init_worker(process, index);
+    }
+    return error;
+}
+
+struct process *process_create(const struct process_settings *settings,
+                               const struct pipeline *pipeline,
+                               const struct logger_page *logger_page, struct process_page *page,
+                               int *error) {
+    if (settings->workers == 0 || settings->workers > FTMB_WORKERS_MAX) {
+        *error = -EINVAL;
+        return NULL;
+    }
+    if (logger_page->magic != PAGES_MAGIC || logger_page->version != PAGES_VERSION ||
+        logger_page->workers != settings->workers) {
+        *error = -EPROTO;
+        return NULL;
+    }
+    struct process *process = aligned_alloc(64, (sizeof(*process) + 63) & ~(size_t)63);
+    struct worker *workers = calloc(settings->workers, sizeof(*workers));
+    if (process == NULL || workers == NULL) {
+        free(process);
+        free(workers);
+        *error = -ENOMEM;
+        return NULL;
+    }
+    memset(process, 0, sizeof(*process));
+    process->epoch = settings->epoch;
+    process->worker_count = settings->workers;
+    process->idle = (enum idle_strategy)settings->idle;
+    process->is_logged = settings->is_logged;
+    process->pipeline = pipeline;
+    process->logger_page = logger_page;
+    process->page = page;
+    process->workers = workers;
+    page->magic = PAGES_MAGIC;
+    page->version = PAGES_VERSION;
+    page->epoch = settings->epoch;
+    *error = init_process(process, settings);
+    if (*error != 0) {
+        process_destroy(process);
+        return NULL;
+    }
+    return process;
+}
+
+void process_destroy(struct process *process) {
+    if (process == NULL) {
+        return;
+    }
+    process_stop(process);
+    for (uint32_t index = 0; index < process->worker_count; index++) {
+        struct worker *worker = &process->workers[index];
+        ring_detach(&worker->input);
+        ring_detach(&worker->output);
+        ring_detach(&worker->replay.access);
+        free(worker->scratch);
+    }
+    arena_destroy(&process->arena);
+    free(process->workers);
+    free(process);
+}
+
+int process_attach_logs(struct process *process, uint32_t worker, int input, int access,
+                        int output) {
+    struct worker *target = &process->workers[worker];
+    int error = ring_attach(&target->input, input, false);
+    if (error == 0) {
+        error = ring_attach(&target->replay.access, access, false);
+    }
+    if (error == 0) {
+        error = ring_attach(&target->output, output, true);
+    }
+    return error;
+}
+
+void process_set_start(struct process *process, uint32_t worker, uint64_t record_number,
+                       uint64_t input_position) {
+    process->workers[worker].state->record_number = record_number;
+    process->workers[worker].state->input_position = input_position;
+}
+
+void process_set_access_start(struct process *process, uint32_t worker, uint64_t position) {
+    struct worker *target = &process->workers[worker];
+    target->replay.position = position;
+    atomic_store_explicit(&target->status->access_consumed, position, memory_order_release);
+}
+
+uint64_t process_state_digest(const struct process *process) {
+    return arena_digest(&process->arena);
+}
+
+uint64_t process_state_size(const struct process *process) {
+    return arena_used(&process->arena);
+}
+
+/* Whether this worker has replayed all that the epoch before committed; then waits for the rest. */
+static bool has_finished_replay(struct worker *worker) {
+    struct process *process = worker->process;
+    uint32_t index = worker->context.worker;
+    uint64_t cut =
+        atomic_load_explicit(&process->logger_page->cut[index], memory_order_acquire);
+    if (worker->replay.is_finished || worker->state->record_number < cut) {
+        return worker->replay.is_finished;
+    }
+    invariant(worker->state->record_number == cut, "a standby is past the cut");
+    worker->replay.is_finished = true;
+    atomic_fetch_add_explicit(&process->finished_count, 1, memory_order_acq_rel);
+    return true;
+}
+
+/* Nobody goes live before everybody has finished: a live worker may touch any shared state. */
+static enum worker_progress step_to_live(struct worker *worker) {
+    struct process *process = worker->process;
+    if (!has_finished_replay(worker)) {
+        return (enum worker_progress)replay_step(worker);
+    }
+    if (atomic_load_explicit(&process->finished_count, memory_order_acquire) <
+        process->worker_count) {
+        return WORKER_IDLE;
+    }
+    worker->mode = process->is_logged ? WORKER_LOGGED : WORKER_UNLOGGED;
+    process_set_phase(process, PHASE_LIVE);
+    return WORKER_BUSY;
+}
+
+static enum worker_progress step(struct worker *worker) {
+    struct process *process = worker->process;
+    /* P2: acquire; pairs with P1, so that the final cut is seen with the epoch. */
+    uint32_t epoch = atomic_load_explicit(&process->logger_page->epoch, memory_order_acquire);
+    if (epoch > process->epoch) {
+        process_set_phase(process, PHASE_FENCED);
+        return WORKER_IDLE;
+    }
+    if (worker->mode != WORKER_REPLAY) {
+        return worker_live_step(worker);
+    }
+    if (setjmp(worker->abandon) != 0) { /* see worker_diverge() */
+        return WORKER_IDLE;
+    }
+    worker_check_abandoned(worker);
+    return epoch == process->epoch ? step_to_live(worker)
+                                   : (enum worker_progress)replay_step(worker);
+}
+
+/* H1: acquire on taking, release on giving back: whoever holds it sees all earlier steps. */
+static void take_step_lock(struct step_lock *lock) {
+    for (uint32_t waits = 0;
+         atomic_exchange_explicit(&lock->is_held, 1, memory_order_acquire) != 0; waits++) {
+        idle_wait_for_peer(waits);
+    }
+}
+
+static void give_step_lock(struct step_lock *lock) {
+    atomic_store_explicit(&lock->is_held, 0, memory_order_release);
+}
+
+enum worker_progress process_step(struct process *process, uint32_t index) {
+    struct worker *worker = &process->workers[index];
+    take_step_lock(&process->step_locks[index]);
+    enum worker_progress progress = step(worker);
+    give_step_lock(&process->step_locks[index]);
+    status_add(&worker->status->heartbeat, 1);
+    return progress;
+}
+
+void process_hold_workers(struct process *process) {
+    for (uint32_t index = 0; index < process->worker_count; index++) {
+        take_step_lock(&process->step_locks[index]);
+    }
+}
+
+void process_release_workers(struct process *process) {
+    for (uint32_t index = 0; index < process->worker_count; index++) {
+        give_step_lock(&process->step_locks[index]);
+    }
+}
+
+static void *run_worker(void *argument) {
+    struct worker *worker = argument;
+    struct process *process = worker->process;
+    char name[16];
+    snprintf(name, sizeof(name), "worker %u", worker->context.worker);
+    pthread_setname_np(pthread_self(), name);
+    prctl(PR_SET_TIMERSLACK, 1000UL);
+    uint32_t idle_rounds = 0;
+    while (!atomic_load_explicit(&process->must_stop, memory_order_relaxed)) {
+        if (process_step(process, worker->context.worker) == WORKER_BUSY) {
+            idle_rounds = 0;
+        } else {
+            idle_wait(process->idle, idle_rounds++);
+        }
+    }
+    return NULL;
+}
+
+int process_start(struct process *process, const int *cores) {
+    process_set_phase(process, PHASE_REPLAYING);
+    for (uint32_t index = 0; index < process->worker_count; index++) {
+        const struct worker *worker = &process->workers[index];
+        atomic_store_explicit(&worker->status->replayed, worker->state->record_number,
+                              memory_order_release);
+        pthread_attr_t attributes;
+        pthread_attr_init(&attributes);
+        if (cores[index] >= 0) {
+            cpu_set_t set;
+            CPU_ZERO(&set);
+            CPU_SET((size_t)cores[index], &set);
+            pthread_attr_setaffinity_np(&attributes, sizeof(set), &set);
+        }
+        int error = pthread_create(&process->threads[index], &attributes, run_worker,
+                                   &process->workers[index]);
+        pthread_attr_destroy(&attributes);
+        if (error != 0) {
+            return -error;
+        }
+        process->has_thread[index] = true;
+    }
+    return 0;
+}
+
+void process_stop(struct process *process) {
+    atomic_store_explicit(&process->must_stop, true, memory_order_relaxed);
+    atomic_store_explicit(&process->is_abandoned, true, memory_order_release);
+    for (uint32_t index = 0; index < process->worker_count; index++) {
+        if (process->has_thread[index]) {
+            pthread_join(process->threads[index], NULL);
+            process->has_thread[index] = false;
+        }
+    }
+}
+
+void process_crash(struct process *process, uint32_t worker) {
+    atomic_store_explicit(&process->workers[worker].fault, 1, memory_order_relaxed);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "host/snapshot.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "host/cycles.h"
+
+#define PAGE_SIZE 4096U
+#define RUN_SIZE_MAX (1U << 20) /* bytes written at once */
+
+static bool is_zero_page(const uint8_t *page) {
+    const uint64_t *words = (const uint64_t *)page;
+    uint64_t any = 0;
+    for (uint32_t word = 0; word < PAGE_SIZE / sizeof(uint64_t); word += 8) {
+        any |= words[word] | words[word + 1] | words[word + 2] | words[word + 3] |
+               words[word + 4] | words[word + 5] | words[word + 6] | words[word + 7];
+        if (any != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int write_all(int descriptor, const uint8_t *bytes, size_t size, uint64_t offset) {
+    while (size > 0) {
+        ssize_t written = pwrite(descriptor, bytes, size, (off_t)offset);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return written == 0 ? -EIO : -errno;
+        }
+        bytes += written;
+        size -= (size_t)written;
+        offset += (uint64_t)written;
+    }
+    return 0;
+}
+
+/* Writes the pages of [start, end) that are not all zero. */
+static int write_range(const struct ftmb_arena *arena, int descriptor, uint64_t start,
+                       uint64_t end) {
+    while (start < end) {
+        if (is_zero_page(arena->base + start)) {
+            start += PAGE_SIZE;
+            continue;
+        }
+        uint64_t stop = start + PAGE_SIZE;
+        while (stop < end && stop - start < RUN_SIZE_MAX && !is_zero_page(arena->base + stop)) {
+            stop += PAGE_SIZE;
+        }
+        int error = write_all(descriptor, arena->base + start, stop - start, start);
+        if (error != 0) {
+            return error;
+        }
+        start = stop;
+    }
+    return 0;
+}
+
+static int write_arena(const struct ftmb_arena *arena, int descriptor) {
+    const struct arena_header *header = arena_header(arena);
+    int error = ftruncate(descriptor, (off_t)arena->size) == 0 ? 0 : -errno;
+    for (uint32_t part = 0; part <= header->workers && error == 0; part++) {
+        uint64_t start = ARENA_HEADER_SIZE + part * header->part_size;
+        uint64_t used = (header->used[part] + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+        error = write_range(arena, descriptor, start, start + used);
+    }
+    /* The header last: without its magic this is no snapshot. */
+    return error == 0 ? write_range(arena, descriptor, 0, ARENA_HEADER_SIZE) : error;
+}
+
+/* In the child: only calls that are safe after a fork of a process with threads. */
+_Noreturn static void run_child(const struct process *process, int descriptor, pid_t parent) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(1);
+    }
+    /* Above all the master's socket: a copy here would hide the master's death. */
+    if (descriptor > 0) {
+        syscall(SYS_close_range, 0U, (unsigned)descriptor - 1, 0U);
+    }
+    syscall(SYS_close_range, (unsigned)descriptor + 1, ~0U, 0U);
+    _exit(write_arena(&process->arena, descriptor) == 0 ? 0 : 1);
+}
+
+pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns) {
+    pid_t parent = getpid();
+    uint64_t start = monotonic_ns();
+    process_hold_workers(process);
+    pid_t child = _Fork();
+    if (child == 0) {
+        run_child(process, descriptor, parent);
+    }
+    int error = errno;
+    process_release_workers(process);
+    *pause_ns = monotonic_ns() - start;
+    return child < 0 ? -error : child;
+}
+
+static int read_all(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offset) {
+    while (size > 0) {
+        ssize_t taken = pread(descriptor, bytes, size, (off_t)offset);
+        if (taken < 0 && errno == EINTR) {
+            continue;
+        }
+        if (taken <= 0) {
+            return taken == 0 ? -EPROTO : -errno;
+        }
+        bytes += taken;
+        size -= (uint64_t)taken;
+        offset += (uint64_t)taken;
+    }
+    return 0;
+}
+
+/* Whether it was taken of the same layout as this process has before it loads. */
+static int check_header(const struct process *process, const struct arena_header *header) {
+    const struct arena_header *own = arena_header(&process->arena);
+    if (header->magic != ARENA_MAGIC || header->version != ARENA_VERSION) {
+        return -EPROTO;
+    }
+    bool fits = header->configuration_digest == own->configuration_digest &&
+                header->workers == own->workers && header->part_size == own->part_size &&
+                memcmp(header->used, own->used, sizeof(own->used)) == 0 &&
+                memcmp(header->worker_state, own->worker_state, sizeof(own->worker_state)) == 0 &&
+                memcmp(header->element_state, own->element_state, sizeof(own->element_state)) == 0;
+    return fits ? 0 : -EINVAL;
+}
+
+int snapshot_load(struct process *process, int descriptor) {
+    struct arena_header header;
+    int error = read_all(descriptor, (uint8_t *)&header, sizeof(header), 0);
+    if (error == 0) {
+        error = check_header(process, &header);
+    }
+    /* The holes of the sparse file are pages of zeros; what fresh state put there must go. */
+    if (error == 0 && madvise(process->arena.base, process->arena.size, MADV_DONTNEED) != 0) {
+        error = -errno;
+    }
+    uint64_t offset = 0;
+    while (error == 0) {
+        off_t data = lseek(descriptor, (off_t)offset, SEEK_DATA);
+        if (data < 0) {
+            return errno == ENXIO ? 0 : -errno;
+        }
+        off_t hole = lseek(descriptor, data, SEEK_HOLE);
+        if (hole < 0 || (uint64_t)hole > process->arena.size) {
+            return -EPROTO;
+        }
+        error = read_all(descriptor, process->arena.base + data, (uint64_t)(hole - data),
+                         (uint64_t)data);
+        offset = (uint64_t)hole;
+    }
+    return error;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The native snapshot: the arena at a position between two records, as a sparse memfd with the
+ * arena's own layout. Where each worker stands is in its worker_state, so nothing else is needed.
+ *
+ * Taking one holds the workers only for a fork: the child has the arena as it was, copied on
+ * write, writes its touched pages into the memfd and ends. Called by the process's main thread.
+ */
+#ifndef FTMB_SNAPSHOT_H
+#define FTMB_SNAPSHOT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "host/process.h"
+
+/*
+ * Starts one into `descriptor` (writable, empty). Returns the child that writes it, or -errno;
+ * *pause_ns is how long workers were held. The caller waits for the child: exit status 0 is
+ * success.
+ */
+pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns);
+
+/*
+ * Fills the arena of a process that has not started. 0, -EPROTO (not a snapshot of this version),
+ * -EINVAL (of another configuration), -errno.
+ */
+int snapshot_load(struct process *process, int descriptor);
+
+#endif

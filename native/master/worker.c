@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Building a record: input records are copied into slots, run through the pipeline in batches
+ * (a tick ends a batch, so that timers fire between the same packets everywhere), and what the
+ * elements decided is written back into the slots' headers.
+ */
+#include "master/worker.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "host/cycles.h"
+#include "host/process.h"
+#include "log/input_record.h"
+
+#define COPY_UNIT 16U
+
+/* Both sides are padded to RING_ALIGNMENT, so short frames are copied in whole units. */
+static inline void copy_frame(uint8_t *target, const uint8_t *source, uint32_t length) {
+    if (length > 256) {
+        memcpy(target, source, length);
+        return;
+    }
+    for (uint32_t offset = 0; offset < length; offset += COPY_UNIT) {
+        memcpy(target + offset, source + offset, COPY_UNIT);
+    }
+}
+
+static struct ftmb_packet *add_slot(struct worker *worker, uint16_t length, uint64_t time_ns) {
+    struct record_builder *builder = &worker->builder;
+    struct output_slot *slot = (struct output_slot *)(builder->start + builder->offset);
+    uint32_t stride = (uint32_t)output_slot_size(length);
+    *slot = (struct output_slot){.port = FTMB_PORT_NONE, .stride = stride, .time_ns = time_ns};
+    struct ftmb_packet *packet = &builder->packets[builder->slot_count];
+    builder->slots[builder->slot_count++] = slot;
+    builder->offset += stride;
+    *packet = (struct ftmb_packet){.data = (uint8_t *)(slot + 1),
+                                   .time_ns = time_ns,
+                                   .length = length,
+                                   .port_in = FTMB_PORT_NONE,
+                                   .port_out = FTMB_PORT_NONE};
+    return packet;
+}
+
+static void add_input(struct worker *worker, const struct input_record *input) {
+    struct ftmb_packet *packet = add_slot(worker, input->length, input->time_ns);
+    packet->hash = input->hash;
+    packet->port_in = input->port;
+    copy_frame(packet->data, input_record_bytes(input), input->length);
+    worker->state->packets++;
+    worker->state->bytes += input->length;
+}
+
+static void enter_stage(struct worker *worker, uint32_t stage, uint64_t now_ns) {
+    const struct arena_header *header = arena_header(worker->arena);
+    worker->stage = stage;
+    worker->context.now_ns = now_ns;
+    worker->context.config = worker->pipeline->stages[stage].config;
+    worker->context.shared = arena_at(worker->arena, header->element_shared[stage]);
+    worker->context.state =
+        arena_at(worker->arena, header->element_state[stage][worker->context.worker]);
+}
+
+/* The drill's SIGSEGV in an element: in the middle of a burst, with half of it done. */
+static void crash_if_asked(struct worker *worker) {
+    if (atomic_load_explicit(&worker->fault, memory_order_relaxed) != 0) {
+        raise(SIGSEGV);
+    }
+}
+
+/* Runs the packets of builder slots [first, end) through every element. */
+static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
+    struct ftmb_packet *batch[FTMB_BURST_MAX];
+    struct record_builder *builder = &worker->builder;
+    uint32_t count = 0;
+    for (uint32_t index = first; index < end; index++) {
+        batch[count++] = &builder->packets[index];
+    }
+    const struct pipeline *pipeline = worker->pipeline;
+    for (uint32_t stage = 0; stage < pipeline->count && count > 0; stage++) {
+        enter_stage(worker, stage, batch[0]->time_ns);
+        pipeline->stages[stage].element->process(&worker->context, batch, count);
+        crash_if_asked(worker);
+        bool is_last = stage + 1 == pipeline->count;
+        uint32_t kept = 0;
+        for (uint32_t index = 0; index < count && !is_last; index++) {
+            if (batch[index]->port_out != FTMB_PORT_NONE) {
+                batch[kept++] = batch[index];
+            }
+        }
+        count = kept;
+    }
+}
+
+static void run_tick(struct worker *worker, const struct input_record *input) {
+    const struct pipeline *pipeline = worker->pipeline;
+    for (uint32_t stage = 0; stage < pipeline->count; stage++) {
+        if (pipeline->stages[stage].element->tick != NULL) {
+            enter_stage(worker, stage, input->time_ns);
+            pipeline->stages[stage].element->tick(&worker->context);
+        }
+    }
+    worker_show_drops(worker);
+}
+
+/* What the elements decided goes from the packets to the slots' headers. */
+static void write_back(struct record_builder *builder) {
+    for (uint32_t index = 0; index < builder->slot_count; index++) {
+        builder->slots[index]->port = builder->packets[index].port_out;
+        builder->slots[index]->length = builder->packets[index].length;
+    }
+}
+
+void worker_build(struct worker *worker, uint8_t *record, uint32_t input_count) {
+    struct record_builder *builder = &worker->builder;
+    builder->start = record;
+    builder->offset = OUTPUT_RECORD_HEADER_SIZE;
+    builder->slot_count = 0;
+    builder->pal_count = 0;
+    builder->emitted_count = 0;
+    worker->access = 0;
+    uint32_t first = 0;
+    for (uint32_t index = 0; index < input_count; index++) {
+        const struct input_record *input =
+            ring_at(&worker->input, worker->state->input_position);
+        if (input->kind == INPUT_TICK) {
+            run_batch(worker, first, builder->slot_count);
+            run_tick(worker, input);
+            first = builder->slot_count;
+        } else {
+            add_input(worker, input);
+        }
+        worker->state->input_position += input_record_size(input);
+    }
+    run_batch(worker, first, builder->slot_count);
+    write_back(builder);
+}
+
+static uint32_t count_inputs(const struct worker *worker) {
+    uint64_t written = ring_written(&worker->input);
+    uint64_t position = worker->state->input_position;
+    uint32_t count = 0;
+    while (position < written && count < FTMB_BURST_MAX) {
+        const struct input_record *input = ring_at(&worker->input, position);
+        __builtin_prefetch(input + 1);
+        position += input_record_size(input);
+        count++;
+    }
+    return count;
+}
+
+void worker_advance_record(struct worker *worker) {
+    struct worker_state *state = worker->state;
+    state->record_number++;
+    state->vector[worker->context.worker] = state->record_number;
+}
+
+/* PALs, vector and header follow the slots; then the record is the output logger's to see. */
+static void finish_record(struct worker *worker, uint32_t input_count) {
+    struct record_builder *builder = &worker->builder;
+    struct worker_state *state = worker->state;
+    uint8_t *tail = builder->start + builder->offset;
+    memcpy(tail, worker->pals, builder->pal_count * sizeof(struct pal));
+    tail += builder->pal_count * sizeof(struct pal);
+    worker_advance_record(worker);
+    uint32_t vector_count = worker->mode == WORKER_LOGGED ? worker->context.workers : 0;
+    memcpy(tail, state->vector, vector_count * sizeof(uint64_t));
+    tail += vector_count * sizeof(uint64_t);
+
+    struct output_record *record = (struct output_record *)builder->start;
+    *record = (struct output_record){
+        .size = (uint32_t)ring_align((uint64_t)(tail - builder->start)),
+        .epoch = worker->process->epoch,
+        .number = state->record_number,
+        .input_count = input_count,
+        .slot_count = builder->slot_count,
+        .pal_count = builder->pal_count,
+        .pals_offset = builder->offset,
+        .vector_count = vector_count};
+    worker->output_position += record->size;
+    ring_publish(&worker->output, worker->output_position);
+}
+
+enum worker_progress worker_live_step(struct worker *worker) {
+    uint64_t start = cycles_now();
+    uint32_t input_count = count_inputs(worker);
+    if (input_count == 0) {
+        return WORKER_IDLE;
+    }
+    struct worker_status *status = worker->status;
+    uint64_t used = worker->output_position - ring_consumed(&worker->output);
+    if (worker->output.size - used < OUTPUT_RECORD_SIZE_MAX) {
+        status_add(&status->output_waits, 1);
+        return WORKER_IDLE;
+    }
+    worker_build(worker, ring_at(&worker->output, worker->output_position), input_count);
+    finish_record(worker, input_count);
+    status_add(&status->bursts, 1);
+    status_add(&status->packets, input_count);
+    status_add(&status->pals, worker->builder.pal_count);
+    status_add(&status->busy_cycles, cycles_now() - start);
+    return WORKER_BUSY;
+}
+
+void worker_add_pal(struct worker *worker, const struct pal *pal) {
+    invariant(worker->builder.pal_count < RECORD_PALS_MAX,
+              "an element takes over more shared variables in a burst than a record can hold");
+    worker->pals[worker->builder.pal_count++] = *pal;
+}
+
+_Noreturn void worker_diverge(struct worker *worker) {
+    process_set_phase(worker->process, PHASE_DIVERGED);
+    atomic_store_explicit(&worker->process->is_abandoned, true, memory_order_release);
+    longjmp(worker->abandon, 1);
+}
+
+void worker_check_abandoned(struct worker *worker) {
+    if (atomic_load_explicit(&worker->process->is_abandoned, memory_order_acquire)) {
+        longjmp(worker->abandon, 1);
+    }
+}
+
+void worker_show_drops(struct worker *worker) {
+    const struct worker_state *state = worker->state;
+    struct worker_status *status = worker->status;
+    for (uint32_t stage = 0; stage < worker->pipeline->count; stage++) {
+        for (uint32_t reason = 0; reason < FTMB_DROP_REASONS_MAX; reason++) {
+            atomic_store_explicit(&status->drops[stage][reason], state->drops[stage][reason],
+                                  memory_order_relaxed);
+        }
+    }
+    for (uint32_t reason = 0; reason < WORKER_DROPS; reason++) {
+        atomic_store_explicit(&status->worker_drops[reason], state->worker_drops[reason],
+                              memory_order_relaxed);
+    }
+}
+
+static inline uint64_t rotate_left(uint64_t value, int bits) {
+    return (value << bits) | (value >> (64 - bits));
+}
+
+uint64_t ftmb_random(struct ftmb_context *context) { /* xoshiro256++, Blackman and Vigna */
+    uint64_t *state = worker_of(context)->state->random;
+    uint64_t result = rotate_left(state[0] + state[3], 23) + state[0];
+    uint64_t carried = state[1] << 17;
+    state[2] ^= state[0];
+    state[3] ^= state[1];
+    state[1] ^= state[2];
+    state[0] ^= state[3];
+    state[2] ^= carried;
+    state[3] = rotate_left(state[3], 45);
+    return result;
+}
+
+void ftmb_drop(struct ftmb_context *context, struct ftmb_packet *packet, uint32_t reason) {
+    struct worker *worker = worker_of(context);
+    packet->port_out = FTMB_PORT_NONE;
+    worker->state->drops[worker->stage][reason % FTMB_DROP_REASONS_MAX]++;
+}
+
+struct ftmb_packet *ftmb_emit(struct ftmb_context *context, uint16_t length, uint8_t port_out) {
+    struct worker *worker = worker_of(context);
+    struct record_builder *builder = &worker->builder;
+    if (builder->emitted_count == FTMB_BURST_MAX || length > FTMB_FRAME_SIZE_MAX) {
+        worker->state->worker_drops[WORKER_DROP_EMIT_OVERFLOW]++;
+        return NULL;
+    }
+    builder->emitted_count++;
+    struct ftmb_packet *packet = add_slot(worker, length, context->now_ns);
+    memset(packet->data, 0, length);
+    packet->port_out = port_out;
+    return packet;
+}

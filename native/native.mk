@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The C code: one library without DPDK (protocol, elements, in-memory ports), one with the DPDK
+# port, and a cffi module on top of each. `make native MARCH=x86-64-v3` builds for other machines.
+
+MARCH ?= native
+CC := gcc
+OPTIMIZE ?= -O3
+NATIVE_BUILD := build/native
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CORE_FLAGS := -std=gnu11 -D_GNU_SOURCE -march=$(MARCH) $(OPTIMIZE) -g -fPIC -pthread -MMD -MP $(WARNINGS) \
+	-Inative -Inative/include -Ielements
+
+CORE_SOURCES := $(filter-out native/port/dpdk_%.c,$(wildcard native/*/*.c)) \
+	$(wildcard elements/*.c elements/*/*.c)
+CORE_OBJECTS := $(CORE_SOURCES:%.c=$(NATIVE_BUILD)/%.o)
+DPDK_SOURCES := $(wildcard native/port/dpdk_*.c)
+DPDK_OBJECTS := $(DPDK_SOURCES:%.c=$(NATIVE_BUILD)/%.o)
+CORE_MODULE := ftmb/_native/_core.abi3.so
+DPDK_MODULE := ftmb/_native/_dpdk.abi3.so
+
+.PHONY: native-modules
+native: native-modules
+native-modules: $(CORE_MODULE) $(DPDK_MODULE)
+
+$(NATIVE_BUILD)/native/port/dpdk_%.o: native/port/dpdk_%.c
+	@mkdir -p $(@D)
+	@echo "  cc      $<"
+	@$(CC) $(CORE_FLAGS) -Wno-error=deprecated-declarations $$(pkg-config --cflags libdpdk) -c $< -o $@
+
+$(NATIVE_BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  cc      $<"
+	@$(CC) $(CORE_FLAGS) -c $< -o $@
+
+$(NATIVE_BUILD)/libftmb_core.a: $(CORE_OBJECTS)
+	@rm -f $@ && ar rcs $@ $^
+
+$(NATIVE_BUILD)/libftmb_dpdk.a: $(DPDK_OBJECTS)
+	@rm -f $@ && ar rcs $@ $^
+
+$(CORE_MODULE): $(NATIVE_BUILD)/libftmb_core.a ftmb/_native/build.py native/include/ftmb_core.cdef.h
+	@echo "  cffi    $@"
+	@$(PYTHON) ftmb/_native/build.py core $(NATIVE_BUILD)
+
+$(DPDK_MODULE): $(NATIVE_BUILD)/libftmb_dpdk.a ftmb/_native/build.py native/include/ftmb_dpdk.cdef.h
+	@echo "  cffi    $@"
+	@$(PYTHON) ftmb/_native/build.py dpdk $(NATIVE_BUILD)
+
+-include $(CORE_OBJECTS:.o=.d) $(DPDK_OBJECTS:.o=.d)
