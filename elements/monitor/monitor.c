@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Monitor: counts packets and bytes of each source host and in total, in tables that all workers
+ * share and write on every packet. That is the hard case for ordered logging, and meant to be.
+ *
+ * A packet is counted and sent on to the other port with nothing changed, except that, if `stamp`
+ * is set, the running total is written over the last eight bytes of its payload: then the outside
+ * sees the order in which the workers counted, and a replay that got it wrong would show.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ftmb_element.h"
+
+#define MONITOR_STRIPES 256U       /* shared variables over the table; a power of two */
+#define MONITOR_PROBES 8U          /* places a host may be at */
+#define ETHERNET_SIZE 14U
+#define IPV4_SIZE 20U
+
+struct monitor_config {
+    uint8_t first, second; /* ports */
+    uint8_t stamp;
+    uint32_t hosts_max;
+};
+
+struct monitor_host {
+    uint32_t address; /* network byte order; 0: free */
+    uint32_t reserved;
+    uint64_t packets, bytes;
+};
+
+/* The shared part: `totals` are guarded by variable 0, the table's stripes by the others. */
+struct monitor_shared {
+    uint64_t packets, bytes, hosts;
+    uint64_t untracked; /* packets of hosts for which the table had no place */
+    uint32_t slots_per_stripe; /* a power of two */
+    uint32_t reserved;
+    uint64_t variables_offset, table_offset; /* from this struct, as the arena holds no pointers */
+};
+
+enum monitor_drop { MONITOR_DROP_OTHER_PORT };
+static const char *const monitor_drops[] = {"other_port", NULL};
+
+static const struct ftmb_option monitor_options[] = {
+    {.name = "first",
+     .help = "one of the two ports",
+     .type = FTMB_OPTION_PORT,
+     .offset = offsetof(struct monitor_config, first)},
+    {.name = "second",
+     .help = "the other one",
+     .type = FTMB_OPTION_PORT,
+     .offset = offsetof(struct monitor_config, second)},
+    {.name = "hosts_max",
+     .help = "hosts that the table has room for",
+     .type = FTMB_OPTION_UNSIGNED,
+     .offset = offsetof(struct monitor_config, hosts_max),
+     .minimum = 1024,
+     .maximum = 1U << 26,
+     .initial = "65536"},
+    {.name = "stamp",
+     .help = "write the running total over the last 8 bytes of each packet",
+     .type = FTMB_OPTION_BOOLEAN,
+     .offset = offsetof(struct monitor_config, stamp),
+     .initial = "false"},
+    {.name = NULL},
+};
+
+static uint32_t next_power_of_two(uint32_t value) {
+    uint32_t power = 1;
+    while (power < value) {
+        power *= 2;
+    }
+    return power;
+}
+
+static int monitor_init_shared(struct ftmb_arena *arena, const void *configuration,
+                               uint32_t workers, void **shared) {
+    (void)workers;
+    const struct monitor_config *config = configuration;
+    uint32_t slots = next_power_of_two(config->hosts_max + config->hosts_max / 4);
+    struct monitor_shared *monitor =
+        ftmb_allocate_shared(arena, sizeof(struct monitor_shared), 64);
+    struct ftmb_shared *variables = ftmb_allocate_variables(arena, MONITOR_STRIPES + 1);
+    struct monitor_host *table =
+        ftmb_allocate_shared(arena, (size_t)slots * sizeof(struct monitor_host), 64);
+    if (monitor == NULL || variables == NULL || table == NULL) {
+        return -ENOMEM;
+    }
+    monitor->slots_per_stripe = slots / MONITOR_STRIPES;
+    monitor->variables_offset = (uint64_t)((uint8_t *)variables - (uint8_t *)monitor);
+    monitor->table_offset = (uint64_t)((uint8_t *)table - (uint8_t *)monitor);
+    *shared = monitor;
+    return 0;
+}
+
+static struct ftmb_shared *variable_at(struct monitor_shared *monitor, uint32_t index) {
+    void *first = (uint8_t *)monitor + monitor->variables_offset;
+    return ftmb_shared_at(first, index);
+}
+
+/* The host's entry within its stripe, new if need be; NULL: no place. Under the stripe's variable. */
+static struct monitor_host *find_host(struct monitor_shared *monitor, uint32_t stripe,
+                                      uint32_t hash, uint32_t address, bool *is_new) {
+    struct monitor_host *table = (void *)((uint8_t *)monitor + monitor->table_offset);
+    table += (size_t)stripe * monitor->slots_per_stripe;
+    uint32_t start = hash / MONITOR_STRIPES;
+    for (uint32_t probe = 0; probe < MONITOR_PROBES; probe++) {
+        struct monitor_host *host = &table[(start + probe) & (monitor->slots_per_stripe - 1)];
+        if (host->address == address) {
+            return host;
+        }
+        if (host->address == 0) {
+            host->address = address;
+            *is_new = true;
+            return host;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t hash_address(uint32_t address) {
+    uint64_t value = address * 0x9e3779b97f4a7c15ULL;
+    return (uint32_t)(value >> 32);
+}
+
+/* 0 for what is not IPv4: that is counted in the totals alone. */
+static uint32_t source_of(const struct ftmb_packet *packet) {
+    if (packet->length < ETHERNET_SIZE + IPV4_SIZE || packet->data[12] != 0x08 ||
+        packet->data[13] != 0x00) {
+        return 0;
+    }
+    uint32_t address;
+    memcpy(&address, packet->data + ETHERNET_SIZE + 12, sizeof(address));
+    return address;
+}
+
+static void count_packet(struct ftmb_context *context, const struct monitor_config *config,
+                         struct ftmb_packet *packet) {
+    struct monitor_shared *monitor = context->shared;
+    uint32_t address = source_of(packet);
+    bool is_new = false, is_tracked = true;
+    if (address != 0) {
+        uint32_t hash = hash_address(address);
+        uint32_t stripe = hash % MONITOR_STRIPES;
+        struct ftmb_shared *variable = variable_at(monitor, 1 + stripe);
+        ftmb_shared_acquire(context, variable);
+        struct monitor_host *host = find_host(monitor, stripe, hash, address, &is_new);
+        is_tracked = host != NULL;
+        if (is_tracked) {
+            host->packets++;
+            host->bytes += packet->length;
+        }
+        ftmb_shared_release(context, variable);
+    }
+    struct ftmb_shared *totals = variable_at(monitor, 0);
+    ftmb_shared_acquire(context, totals);
+    uint64_t total = ++monitor->packets;
+    monitor->bytes += packet->length;
+    monitor->hosts += is_new;
+    monitor->untracked += !is_tracked;
+    ftmb_shared_release(context, totals);
+    if (config->stamp && packet->length >= ETHERNET_SIZE + IPV4_SIZE + 8 + sizeof(total)) {
+        memcpy(packet->data + packet->length - sizeof(total), &total, sizeof(total));
+    }
+}
+
+static void monitor_process(struct ftmb_context *context, struct ftmb_packet **packets,
+                            uint32_t count) {
+    const struct monitor_config *config = context->config;
+    for (uint32_t index = 0; index < count; index++) {
+        struct ftmb_packet *packet = packets[index];
+        if (packet->port_in != config->first && packet->port_in != config->second) {
+            ftmb_drop(context, packet, MONITOR_DROP_OTHER_PORT);
+            continue;
+        }
+        packet->port_out = packet->port_in == config->first ? config->second : config->first;
+        count_packet(context, config, packet);
+    }
+}
+
+const struct ftmb_element_class monitor_class = {
+    .name = "monitor",
+    .help = "counts packets and bytes per source host and in total, shared by all workers",
+    .state_version = 1,
+    .config_size = sizeof(struct monitor_config),
+    .options = monitor_options,
+    .drop_reasons = monitor_drops,
+    .init_shared = monitor_init_shared,
+    .process = monitor_process,
+};

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What Python sees of the core library. Read by cffi, not by the C compiler; the compiler checks
+ * every line of it against the real headers, and fills in what is written as "...".
+ */
+
+/* Elements and their options */
+enum ftmb_option_type { FTMB_OPTION_UNSIGNED, FTMB_OPTION_BOOLEAN, FTMB_OPTION_SECONDS,
+                        FTMB_OPTION_CHOICE, FTMB_OPTION_PORT, FTMB_OPTION_TEXT,
+                        FTMB_OPTION_LIST, ... };
+struct ftmb_option {
+    const char *name;
+    const char *help;
+    enum ftmb_option_type type;
+    uint32_t offset;
+    uint64_t minimum, maximum;
+    const char *initial;
+    const char *const *choices;
+    int (*parse)(void *config, const char *text, char *error, size_t error_size);
+    ...;
+};
+struct ftmb_element_class {
+    const char *name;
+    const char *help;
+    uint32_t state_version;
+    uint32_t config_size;
+    const struct ftmb_option *options;
+    const char *const *drop_reasons;
+    int (*check)(const void *config, uint32_t workers, char *error, size_t error_size);
+    uint32_t (*steer)(const void *config, uint32_t workers, const uint8_t *frame, uint16_t length,
+                      uint8_t port_in, uint32_t hash);
+    ...;
+};
+const struct ftmb_element_class *elements_at(uint32_t index);
+
+#define FTMB_WORKERS_MAX ...
+#define FTMB_PORTS_MAX ...
+#define FTMB_PIPELINE_MAX ...
+#define FTMB_DROP_REASONS_MAX ...
+#define FTMB_FRAME_SIZE_MAX ...
+#define FTMB_BURST_MAX ...
+#define ARENA_ADDRESS ...
+#define PAGES_VERSION ...
+
+struct pipeline { uint32_t count; ...; };
+int pipeline_add(struct pipeline *pipeline, const struct ftmb_element_class *element,
+                 void *config);
+
+/* Logs */
+struct output_record { uint32_t size; uint32_t epoch; uint64_t number; uint32_t input_count;
+                       uint32_t slot_count; uint32_t pal_count; uint32_t pals_offset;
+                       uint32_t vector_count; ...; };
+struct output_slot { uint16_t length; uint8_t port; uint32_t stride; uint64_t time_ns; ...; };
+struct pal { uint32_t access; uint32_t variable; uint64_t ownership_epoch;
+             uint64_t previous_count; uint32_t previous_owner; ...; };
+struct record_expectation { uint64_t available; uint64_t number; uint64_t input_available;
+                            const uint64_t *previous_vector; uint32_t epoch; uint32_t workers;
+                            uint32_t ports; bool is_logged; };
+enum record_fault { RECORD_FINE, RECORD_BAD_SIZE, RECORD_BAD_EPOCH, RECORD_BAD_NUMBER,
+                    RECORD_BAD_INPUT, RECORD_BAD_SLOT, RECORD_BAD_PAL, RECORD_BAD_VECTOR,
+                    RECORD_FAULTS, ... };
+#define OUTPUT_RECORD_HEADER_SIZE ...
+#define OUTPUT_RECORD_SIZE_MAX ...
+enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
+                                      const struct record_expectation *expected);
+struct cut_queue { uint64_t received; const uint64_t *vectors; uint64_t mask; };
+uint64_t cut_advance(const struct cut_queue *queues, uint32_t workers, uint64_t *cut);
+uint32_t steering_hash(const uint8_t *frame, uint16_t length);
+
+/* Ports */
+enum port_drop { PORT_DROP_TOO_LONG, PORT_DROP_FOR_PORT, PORT_DROP_UNRESOLVED,
+                 PORT_DROP_SEND_STUCK, PORT_DROP_SEND_SHORT, PORT_DROPS, ... };
+struct port { ...; };
+struct memory_port;
+struct memory_port *memory_port_create(uint32_t capacity);
+void memory_port_destroy(struct memory_port *port);
+struct port *memory_port_base(struct memory_port *port);
+int memory_port_push(struct memory_port *port, const uint8_t *bytes, uint16_t length);
+uint16_t memory_port_pop(struct memory_port *port, uint8_t *bytes);
+void memory_port_replay(struct memory_port *port, const uint8_t *frames, uint32_t count,
+                        uint16_t length, uint64_t total);
+
+/* The logger process */
+enum idle_strategy { IDLE_SPIN, IDLE_YIELD, IDLE_SLEEP, ... };
+struct logger_settings { uint32_t workers; uint32_t idle; uint64_t input_size, access_size,
+                         output_size; bool is_logged; };
+struct process_page;
+struct logger_page;
+struct peer { uint32_t epoch; bool is_used; struct process_page *page; int page_descriptor;
+              int output_descriptors[64]; };
+struct logger {
+    int page_descriptor;
+    int input_descriptors[64];
+    int access_descriptors[64];
+    struct peer peers[8];
+    ...;
+};
+struct logger *logger_create(const struct logger_settings *settings,
+                             const struct pipeline *pipeline, int *error);
+void logger_destroy(struct logger *logger);
+int logger_add_port(struct logger *logger, struct port *port);
+int logger_add_peer(struct logger *logger, uint32_t epoch);
+void logger_remove_peer(struct logger *logger, int peer);
+void logger_start_of(const struct logger *logger, uint32_t worker, uint64_t *record_number,
+                     uint64_t *input_position);
+void logger_run(struct logger *logger, int core);
+void logger_stop(struct logger *logger);
+uint64_t logger_step(struct logger *logger, uint64_t now_ns);
+int logger_change_master(struct logger *logger, int peer);
+int logger_set_standby(struct logger *logger, int peer);
+void logger_open_ports(struct logger *logger);
+uint64_t logger_committed(const struct logger *logger, uint32_t worker);
+bool logger_master_is_rejected(const struct logger *logger);
+uint64_t logger_access_start(const struct logger *logger, uint32_t worker);
+
+/* Counters, as plain numbers */
+struct port_counts { uint64_t received, received_bytes, sent, sent_bytes, resolution, missed;
+                     uint64_t drops[8]; };
+struct logger_counts {
+    uint64_t records, discarded, slots_out, slots_dropped, pals, cut_lag_max, access_waits;
+    uint64_t rejected[8];
+    uint64_t first_output_ns;
+    uint64_t busy_cycles, rounds;
+    uint32_t epoch;
+};
+struct queue_counts { uint64_t logged, dropped, input_fill, input_size, access_fill, access_size,
+                      received, committed, released, consumed; };
+struct worker_counts { uint64_t heartbeat, replayed, bursts, packets, busy_cycles, pals,
+                       digests_compared, digests_mismatched, output_waits;
+                       uint64_t drops[8][32]; uint64_t worker_drops[2]; };
+void counts_of_port(struct port *port, struct port_counts *counts);
+void counts_of_logger(const struct logger *logger, struct logger_counts *counts);
+void counts_of_queue(const struct logger *logger, uint32_t worker, struct queue_counts *counts);
+void counts_of_worker(const struct process_page *page, uint32_t worker,
+                      struct worker_counts *counts);
+enum process_phase { PHASE_LOADING, PHASE_REPLAYING, PHASE_LIVE, PHASE_FENCED, PHASE_DIVERGED,
+                     ... };
+uint32_t phase_of_process(const struct process_page *page);
+
+/* Masters and standbys */
+struct process_settings { uint32_t epoch; uint32_t workers; uint64_t arena_address;
+                          uint64_t arena_part_size; uint64_t configuration_digest; uint32_t idle;
+                          bool is_logged; };
+struct process;
+struct logger_page *pages_map_logger(int descriptor, int *error);
+struct process_page *pages_map_process(int descriptor, int *error);
+struct process *process_create(const struct process_settings *settings,
+                               const struct pipeline *pipeline,
+                               const struct logger_page *logger_page, struct process_page *page,
+                               int *error);
+void process_destroy(struct process *process);
+int process_attach_logs(struct process *process, uint32_t worker, int input, int access,
+                        int output);
+void process_set_start(struct process *process, uint32_t worker, uint64_t record_number,
+                       uint64_t input_position);
+void process_set_access_start(struct process *process, uint32_t worker, uint64_t position);
+int process_start(struct process *process, const int *cores);
+void process_stop(struct process *process);
+int process_step(struct process *process, uint32_t worker);
+void process_crash(struct process *process, uint32_t worker);
+uint64_t process_replayed(const struct process *process, uint32_t worker);
+uint64_t process_state_digest(const struct process *process);
+uint64_t process_state_size(const struct process *process);
+int snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns);
+int snapshot_load(struct process *process, int descriptor);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The interface of an element: everything that code under elements/ may see.
+ *
+ * Where it stands: a master or standby worker takes a burst of records from its input log, copies
+ * the packets into the slots of the record it is building, and runs them through the pipeline's
+ * elements, one after the other, to completion. The same calls are made in the same order with
+ * the same arguments when a standby replays the log, so an element must be a function of what it
+ * is given here and of its own state in the arena, and of nothing else: no clock, no rand(), no
+ * thread or process identity, no order of pointers, no input or output, no mutable static.
+ *
+ * Ownership: packets and their bytes are borrowed until `process` or `tick` returns. State lives
+ * in the arena from `init_*` to the end of the box; the arena must hold no pointer out of it (and
+ * the containers in native/arena/ use indices, so that it holds no pointer at all).
+ *
+ * Threads: `process` and `tick` run on one worker and may touch the worker's own state freely;
+ * shared state only between ftmb_shared_acquire() and ftmb_shared_release(). `steer` runs in the
+ * input logger, which has no state of any element: configuration only.
+ */
+#ifndef FTMB_ELEMENT_H
+#define FTMB_ELEMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FTMB_BURST_MAX 32U            /* packets that one call of `process` gets at most */
+#define FTMB_FRAME_SIZE_MAX 2048U     /* bytes of a frame, Ethernet header included, no FCS */
+#define FTMB_WORKERS_MAX 64U
+#define FTMB_PORTS_MAX 16U
+#define FTMB_PORT_NONE 0xffU
+/* port_out = FTMB_PORT_AGAIN | p: once committed, the frame is logged as a new input as if it had
+ * arrived by port p (a NAT's hairpin: the second half of the translation is another worker's). */
+#define FTMB_PORT_AGAIN 0x80U
+#define FTMB_DROP_REASONS_MAX 32U     /* of one element */
+#define FTMB_PIPELINE_MAX 8U          /* elements of one pipeline */
+
+struct ftmb_arena;
+struct ftmb_shared;
+
+/* A packet on its way through the pipeline. */
+struct ftmb_packet {
+    uint8_t *data;     /* the Ethernet header; writable, `length` bytes, 16-byte aligned */
+    uint64_t time_ns;  /* when the input logger took it in: the only clock there is */
+    uint32_t hash;     /* symmetric hash of the 5-tuple, 0 for what is not IPv4/IPv6 */
+    uint16_t length;   /* bytes; an element may shorten a frame, not grow it */
+    uint8_t port_in;   /* index of the port it came in by */
+    uint8_t port_out;  /* index of the port it leaves by; FTMB_PORT_NONE drops it */
+};
+
+/* What a worker hands to an element: the element's whole world, valid during the call. */
+struct ftmb_context {
+    uint32_t worker;     /* 0 .. workers - 1 */
+    uint32_t workers;
+    uint64_t now_ns;     /* tick: the tick's time; process: the time of the burst's first packet */
+    const void *config;  /* the element's configuration struct, filled from the TOML */
+    void *state;         /* what init_worker returned for this worker */
+    void *shared;        /* what init_shared returned, or NULL */
+};
+
+/* A number from the worker's generator, whose state is part of the arena (xoshiro256++). */
+uint64_t ftmb_random(struct ftmb_context *context);
+
+/* Drops a packet and counts it under the element's own reason (an index into drop_reasons). */
+void ftmb_drop(struct ftmb_context *context, struct ftmb_packet *packet, uint32_t reason);
+
+/*
+ * A new packet of `length` bytes (zeroed), made by the element itself, such as an ICMP error. It
+ * leaves by `port_out` after the burst's own packets and does not pass the rest of the pipeline.
+ * NULL when the record has no room left (FTMB_BURST_MAX in one burst): counted by the runtime.
+ */
+struct ftmb_packet *ftmb_emit(struct ftmb_context *context, uint16_t length, uint8_t port_out);
+
+/*
+ * Shared state: take the variable, read and write what it guards, release it. A worker holds at
+ * most one at a time. Which worker came when is what the access log records.
+ */
+void ftmb_shared_acquire(struct ftmb_context *context, struct ftmb_shared *variable);
+void ftmb_shared_release(struct ftmb_context *context, struct ftmb_shared *variable);
+
+/* Allocation, while the box starts only: `init_shared` and `init_worker`. NULL: arena full. */
+void *ftmb_allocate_shared(struct ftmb_arena *arena, size_t size, size_t alignment);
+void *ftmb_allocate_worker(struct ftmb_arena *arena, uint32_t worker, size_t size,
+                           size_t alignment);
+/* `count` shared variables in the shared part, `stride` = FTMB_SHARED_SIZE bytes apart. */
+struct ftmb_shared *ftmb_allocate_variables(struct ftmb_arena *arena, uint32_t count);
+#define FTMB_SHARED_SIZE 64U
+static inline struct ftmb_shared *ftmb_shared_at(struct ftmb_shared *first, uint32_t index) {
+    return (struct ftmb_shared *)((uint8_t *)first + (size_t)index * FTMB_SHARED_SIZE);
+}
+
+/* One option of an element in the TOML: Python validates and documents from this table. */
+enum ftmb_option_type {
+    FTMB_OPTION_UNSIGNED, /* uint32_t, min..max */
+    FTMB_OPTION_BOOLEAN,  /* uint8_t */
+    FTMB_OPTION_SECONDS,  /* uint64_t nanoseconds; the TOML has seconds; min..max in seconds */
+    FTMB_OPTION_CHOICE,   /* uint32_t, index into choices */
+    FTMB_OPTION_PORT,     /* uint8_t, index of the port that the TOML names */
+    FTMB_OPTION_TEXT,     /* string, given to `parse` once */
+    FTMB_OPTION_LIST,     /* list of strings, given to `parse` one by one */
+};
+
+struct ftmb_option {
+    const char *name;
+    const char *help;                /* one line, with the unit */
+    enum ftmb_option_type type;
+    uint32_t offset;                 /* of the value in the configuration struct */
+    uint64_t minimum, maximum;
+    const char *initial;             /* default as TOML text, such as "300"; NULL: required */
+    const char *const *choices;      /* CHOICE: NULL-terminated */
+    /* TEXT and LIST: 0, or -1 with a message that says what is allowed. */
+    int (*parse)(void *config, const char *text, char *error, size_t error_size);
+};
+
+/* The constant table in which every element ends. */
+struct ftmb_element_class {
+    const char *name;
+    const char *help;                   /* one line */
+    uint32_t state_version;             /* of the layout of its state */
+    uint32_t config_size;               /* bytes of the configuration struct */
+    const struct ftmb_option *options;  /* ends with .name = NULL; may be NULL */
+    const char *const *drop_reasons;    /* NULL-terminated, snake_case; may be NULL */
+    /* The configuration as a whole; 0, or -1 with a message. Optional. */
+    int (*check)(const void *config, uint32_t workers, char *error, size_t error_size);
+    /* 0 or -ENOMEM. Both optional; workers are initialised in order after the shared part. */
+    int (*init_shared)(struct ftmb_arena *arena, const void *config, uint32_t workers,
+                       void **shared);
+    int (*init_worker)(struct ftmb_arena *arena, const void *config, uint32_t worker,
+                       uint32_t workers, void *shared, void **state);
+    /* Which worker takes a frame; NULL: symmetric hash of the 5-tuple. Only the pipeline's first
+     * element is asked. The frame may be malformed: any worker will do, but none out of range. */
+    uint32_t (*steer)(const void *config, uint32_t workers, const uint8_t *frame, uint16_t length,
+                      uint8_t port_in, uint32_t hash);
+    /* `count` packets (1 .. FTMB_BURST_MAX), none of them dropped before. The element sets
+     * port_out of each, or drops it. port_out comes in as FTMB_PORT_NONE at the first element and
+     * as the previous element left it later. */
+    void (*process)(struct ftmb_context *context, struct ftmb_packet **packets, uint32_t count);
+    /* Every 10 ms of input time, on every worker. Optional. */
+    void (*tick)(struct ftmb_context *context);
+};
+
+#endif
