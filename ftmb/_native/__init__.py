@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The binding to the C libraries: the only package that knows cffi.
+
+`elements` describes and configures elements, `logger` and `process` are the two kinds of process,
+`memory` holds ports in memory, `dpdk` the ports over DPDK (loaded by the logger process alone).
+"""

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Elements as their constant tables in C describe them, and their configuration structs.
+
+An element's options are declared once, in C; documentation, validation and the filling of the
+struct all follow from that table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ftmb._native.check import check, ffi, lib, text
+
+NANOSECONDS = 1_000_000_000
+ERROR_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of an element; `initial` is None where it is required."""
+
+    name: str
+    help: str
+    type: str
+    minimum: int
+    maximum: int
+    initial: str | None
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ElementClass:
+    """What one element offers."""
+
+    name: str
+    help: str
+    options: tuple[Option, ...]
+    drop_reasons: tuple[str, ...]
+
+
+TYPES = {
+    lib.FTMB_OPTION_UNSIGNED: "unsigned",
+    lib.FTMB_OPTION_BOOLEAN: "boolean",
+    lib.FTMB_OPTION_SECONDS: "seconds",
+    lib.FTMB_OPTION_CHOICE: "choice",
+    lib.FTMB_OPTION_PORT: "port",
+    lib.FTMB_OPTION_TEXT: "text",
+    lib.FTMB_OPTION_LIST: "list",
+}
+
+
+def _strings(array: Any) -> tuple[str, ...]:
+    found: list[str] = []
+    while array != ffi.NULL and array[len(found)] != ffi.NULL:
+        found.append(text(array[len(found)]))
+    return tuple(found)
+
+
+def _raw_options(element: Any) -> list[Any]:
+    found: list[Any] = []
+    while element.options != ffi.NULL and element.options[len(found)].name != ffi.NULL:
+        found.append(element.options[len(found)])
+    return found
+
+
+def _option(raw: Any) -> Option:
+    return Option(
+        name=text(raw.name),
+        help=text(raw.help),
+        type=TYPES[raw.type],
+        minimum=raw.minimum,
+        maximum=raw.maximum,
+        initial=None if raw.initial == ffi.NULL else text(raw.initial),
+        choices=_strings(raw.choices),
+    )
+
+
+@cache
+def _raw_classes() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    while (element := lib.elements_at(len(found))) != ffi.NULL:
+        found[text(element.name)] = element
+    return found
+
+
+@cache
+def element_classes() -> dict[str, ElementClass]:
+    """All elements that are built in, by name."""
+    return {
+        name: ElementClass(
+            name=name,
+            help=text(raw.help),
+            options=tuple(_option(option) for option in _raw_options(raw)),
+            drop_reasons=_strings(raw.drop_reasons),
+        )
+        for name, raw in _raw_classes().items()
+    }
+
+
+def _store(config: Any, raw: Any, c_type: str, value: int) -> None:
+    place = ffi.cast("char *", config) + raw.offset
+    ffi.cast(f"{c_type} *", place)[0] = value
+
+
+def _store_number(config: Any, raw: Any, value: object, c_type: str, scale: int) -> str | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or (scale == 1 and not isinstance(value, int)):
+        kind = "a whole number" if scale == 1 else "a number of seconds"
+        return f"must be {kind} from {raw.minimum} to {raw.maximum}"
+    assert isinstance(value, int | float)
+    if not raw.minimum <= value <= raw.maximum:
+        return f"is {value}, but must be from {raw.minimum} to {raw.maximum}"
+    _store(config, raw, c_type, int(value * scale))
+    return None
+
+
+def _store_named(config: Any, raw: Any, value: object, names: Sequence[str], c_type: str,
+                 what: str) -> str | None:  # fmt: skip
+    if not isinstance(value, str) or value not in names:
+        return f"must be {what}: " + ", ".join(f'"{name}"' for name in names)
+    _store(config, raw, c_type, list(names).index(value))
+    return None
+
+
+def _parse(config: Any, raw: Any, value: object) -> str | None:
+    if not isinstance(value, str):
+        return "must be text in quotes"
+    error = ffi.new("char[]", ERROR_SIZE)
+    if raw.parse(config, value.encode(), error, ERROR_SIZE) != 0:
+        return f'"{value}": {text(error)}'
+    return None
+
+
+def _set(config: Any, raw: Any, value: object, ports: Sequence[str]) -> list[str]:
+    """Puts one option's value into the struct; messages for what is wrong with it."""
+    problem: str | None = None
+    match TYPES[raw.type]:
+        case "unsigned":
+            problem = _store_number(config, raw, value, "uint32_t", 1)
+        case "seconds":
+            problem = _store_number(config, raw, value, "uint64_t", NANOSECONDS)
+        case "boolean" if isinstance(value, bool):
+            _store(config, raw, "uint8_t", int(value))
+        case "boolean":
+            problem = "must be true or false"
+        case "choice":
+            choices = _strings(raw.choices)
+            problem = _store_named(config, raw, value, choices, "uint32_t", "one of")
+        case "port":
+            problem = _store_named(config, raw, value, ports, "uint8_t", "the name of a port")
+        case "text":
+            problem = _parse(config, raw, value)
+        case _ if isinstance(value, list | tuple):
+            return [found for item in value if (found := _parse(config, raw, item))]
+        case _:
+            problem = "must be a list of texts"
+    return [problem] if problem else []
+
+
+def _initial(raw: Any) -> object:
+    """A default, written in C as TOML text."""
+    written = text(raw.initial)
+    match TYPES[raw.type]:
+        case "unsigned" | "seconds":
+            return int(written)
+        case "boolean":
+            return written == "true"
+        case "list":
+            return json.loads(written) if written else []
+        case _:
+            return written.strip('"')
+
+
+def _fill(
+    name: str, options: dict[str, object], ports: Sequence[str], workers: int
+) -> tuple[Any, list[tuple[str | None, str]]]:
+    """The configuration struct, and everything that is wrong with the options."""
+    element = _raw_classes()[name]
+    config = ffi.new("uint64_t[]", (element.config_size + 7) // 8 or 1)
+    problems: list[tuple[str | None, str]] = []
+    known = {text(raw.name): raw for raw in _raw_options(element)}
+    problems += [(option, "is not an option of this element") for option in options.keys() - known]
+    for option, raw in known.items():
+        if option in options:
+            problems += [(option, found) for found in _set(config, raw, options[option], ports)]
+        elif raw.initial == ffi.NULL:
+            problems.append((option, "is required"))
+        elif (initial := _initial(raw)) != "":
+            problems += [(option, found) for found in _set(config, raw, initial, ports)]
+    if not problems and element.check != ffi.NULL:
+        error = ffi.new("char[]", ERROR_SIZE)
+        if element.check(config, workers, error, ERROR_SIZE) != 0:
+            problems.append((None, text(error)))
+    return config, problems
+
+
+def check_options(
+    element: str, options: dict[str, object], ports: Sequence[str], workers: int
+) -> list[tuple[str | None, str]]:
+    """Everything wrong with an element's options: (option or None for the whole, message)."""
+    return _fill(element, options, ports, workers)[1]
+
+
+class Pipeline:
+    """The elements of a box with their configuration, as the C code wants them."""
+
+    def __init__(
+        self, stages: Sequence[dict[str, Any]], ports: Sequence[str], workers: int
+    ) -> None:
+        self.names = tuple(stage["element"] for stage in stages)
+        self.pointer = ffi.new("struct pipeline *")
+        self._configs: list[Any] = []
+        for stage in stages:
+            config, problems = _fill(stage["element"], stage["options"], ports, workers)
+            if problems:
+                details = "; ".join(f"{option or 'options'} {what}" for option, what in problems)
+                raise ValueError(f"element {stage['element']}: {details}")
+            self._configs.append(config)
+            element = _raw_classes()[stage["element"]]
+            check(lib.pipeline_add(self.pointer, element, config), "adding an element")
+        described = json.dumps([list(stages), list(ports), workers], sort_keys=True)
+        self.digest = int.from_bytes(hashlib.sha256(described.encode()).digest()[:8], "little")
+
+    def drop_names(self) -> list[tuple[str, tuple[str, ...]]]:
+        """For each stage, the element's name and its drop reasons in the order of C."""
+        return [(name, element_classes()[name].drop_reasons) for name in self.names]

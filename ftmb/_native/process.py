@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A master's or standby's C side: the arena, its workers, and snapshots of it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ftmb._native.check import NativeError, check, ffi, lib
+from ftmb._native.elements import Pipeline
+from ftmb._native.logger import IDLE_STRATEGIES
+
+ARENA_ADDRESS: int = lib.ARENA_ADDRESS
+PAGES_VERSION: int = lib.PAGES_VERSION
+
+REASONS = {
+    errno.EEXIST: f"the address range of the arena at {ARENA_ADDRESS:#x} is taken in this process; "
+    "a preloaded library or a sanitizer may have mapped it",
+    errno.ENOMEM: "the elements' state does not fit: raise memory.arena_mib, lower the tables' "
+    "sizes, or free memory on this machine",
+    errno.EPROTO: "the processes of this box are of different versions: stop it with "
+    "'ftmb down' and start it again",
+}
+
+
+class ProcessError(Exception):
+    """A master or standby cannot be made; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class ProcessSettings:
+    """`epoch` is the place in the sequence of masters; `arena_address` 0 is anywhere."""
+
+    epoch: int
+    workers: int
+    idle: str
+    is_logged: bool
+    arena_part_size: int
+    arena_address: int = ARENA_ADDRESS
+
+
+class Process:
+    """A master or standby. Descriptors stay the caller's."""
+
+    def __init__(
+        self,
+        settings: ProcessSettings,
+        pipeline: Pipeline,
+        logger_page: int,
+        process_page: int,
+    ) -> None:
+        self.settings = settings
+        self.pipeline = pipeline  # the C side borrows it
+        error = ffi.new("int *")
+        self._logger_page = self._made(lib.pages_map_logger(logger_page, error), error)
+        self._page = self._made(lib.pages_map_process(process_page, error), error)
+        raw = ffi.new(
+            "struct process_settings *",
+            {
+                "epoch": settings.epoch,
+                "workers": settings.workers,
+                "arena_address": settings.arena_address,
+                "arena_part_size": settings.arena_part_size,
+                "configuration_digest": pipeline.digest,
+                "idle": IDLE_STRATEGIES[settings.idle],
+                "is_logged": settings.is_logged,
+            },
+        )
+        self.pointer = self._made(
+            lib.process_create(raw, pipeline.pointer, self._logger_page, self._page, error), error
+        )
+
+    @staticmethod
+    def _made(pointer: Any, error: Any) -> Any:
+        if pointer == ffi.NULL:
+            number = abs(error[0])
+            reason = REASONS.get(number, str(NativeError(number, "starting a process")))
+            raise ProcessError(reason)
+        return pointer
+
+    def attach_logs(
+        self, inputs: Sequence[int], accesses: Sequence[int], outputs: Sequence[int]
+    ) -> None:
+        """One descriptor each per worker."""
+        for worker in range(self.settings.workers):
+            code = lib.process_attach_logs(
+                self.pointer, worker, inputs[worker], accesses[worker], outputs[worker]
+            )
+            check(code, "mapping the logs")
+
+    def set_start(self, worker: int, record_number: int, input_position: int) -> None:
+        """For a master with empty state: where it begins."""
+        lib.process_set_start(self.pointer, worker, record_number, input_position)
+
+    def set_access_start(self, worker: int, position: int) -> None:
+        """For a standby: where in the access log it begins to read."""
+        lib.process_set_access_start(self.pointer, worker, position)
+
+    def load_snapshot(self, descriptor: int) -> None:
+        """Takes over the state of a snapshot, before `start`."""
+        code = lib.snapshot_load(self.pointer, descriptor)
+        if code == -errno.EINVAL:
+            raise ProcessError("the snapshot is of a box with another configuration")
+        check(code, "loading a snapshot")
+
+    def begin_snapshot(self, descriptor: int) -> tuple[int, int]:
+        """(child that writes it, nanoseconds for which the workers were held)."""
+        pause = ffi.new("uint64_t *")
+        child = check(lib.snapshot_begin(self.pointer, descriptor, pause), "taking a snapshot")
+        return child, pause[0]
+
+    def start(self, cores: Sequence[int] | None = None) -> None:
+        """Starts the worker threads."""
+        pinned = list(cores) if cores else [-1] * self.settings.workers
+        check(lib.process_start(self.pointer, pinned), "starting the workers")
+
+    def step(self, worker: int) -> bool:
+        """One step of one worker on this thread; whether it found anything to do."""
+        return bool(lib.process_step(self.pointer, worker))
+
+    def replayed(self) -> list[int]:
+        """For each worker, the last record that its state includes."""
+        workers = range(self.settings.workers)
+        return [int(lib.process_replayed(self.pointer, worker)) for worker in workers]
+
+    def crash(self, worker: int) -> None:
+        """Makes a worker crash inside an element, in the middle of its next burst."""
+        lib.process_crash(self.pointer, worker)
+
+    def state_digest(self) -> int:
+        """A digest of the whole state; no worker may have anything to do."""
+        return int(lib.process_state_digest(self.pointer))
+
+    def state_size(self) -> int:
+        """Bytes that the state takes once all of it is touched."""
+        return int(lib.process_state_size(self.pointer))
+
+    def close(self) -> None:
+        """Stops the workers and frees everything."""
+        if self.pointer is not None:
+            lib.process_destroy(self.pointer)
+            self.pointer = None

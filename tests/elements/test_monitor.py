@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Monitor: shared state written on every packet, on one worker and on several."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from tests.elements.harness import Box
+
+PORTS = ["left", "right"]
+OPTIONS = {"first": "left", "second": "right", "stamp": True}
+
+
+def frame(host: int, number: int) -> bytes:
+    payload = struct.pack(">I", number) + bytes(16)
+    address = f"10.0.{host // 256}.{host % 256}"
+    return bytes(
+        Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", type=0x0800)
+        / IP(src=address, dst="192.0.2.1")
+        / UDP(sport=1000 + host, dport=53)
+        / payload
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_every_packet_gets_a_total_of_its_own(
+    make_box: Callable[..., Box], workers: int
+) -> None:
+    box = make_box([("monitor", OPTIONS)], PORTS, workers)
+    frames = [frame(host, number) for number in range(40) for host in range(1, 9)]
+    totals: list[int] = []
+    for start in range(0, len(frames), 64):
+        for one in frames[start : start + 64]:
+            box.inject("left", one)
+        released = box.run()
+        assert all(port == "right" for port, _ in released)
+        totals += [struct.unpack("<Q", sent[-8:])[0] for _, sent in released]
+    assert sorted(totals) == list(range(1, len(frames) + 1))
+    assert box.drops() == {}
+
+
+def test_a_port_that_is_not_its_own_is_counted(make_box: Callable[..., Box]) -> None:
+    box = make_box([("monitor", OPTIONS)], [*PORTS, "third"])
+    box.inject("third", frame(1, 1))
+    assert box.run() == []
+    assert box.drops() == {"monitor": {"other_port": 1}}
