@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native drill test lint bench clean
+.PHONY: help setup native drill test lint format bench clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -14,15 +14,18 @@ help: ## This list
 setup: ## Debian packages, the virtual environment .venv/, huge pages
 	@scripts/setup.sh
 
+native: setup ## The C libraries and their Python bindings
 # native/native.mk holds the recipe: the C libraries and their bindings, built into ftmb/_native/
 -include native/native.mk
-native: setup ## The C libraries and their Python bindings
 
 drill: setup native ## The main job: a NAT under real traffic, killed again and again
 	.venv/bin/ftmb drill $(DRILL)
 
 test: setup native lint ## Lint and all tests
 	$(PYTHON) -m pytest $(TESTS)
+
+format: setup ## Formats Python and C in place
+	scripts/lint.sh --format
 
 lint: setup native ## Style, types, formatting of C, house rules
 	scripts/lint.sh

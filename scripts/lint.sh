@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Everything that is checked without running the code. All checks run; the exit
-# status is 1 when any of them found something.
+# status is 1 when any of them found something. With --format: formats in place.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,10 +26,10 @@ check_types() {
     return "${PIPESTATUS[0]}"
 }
 
-check_c_format() {
+clang_format() {
     local files
     mapfile -t files < <(git ls-files -co --exclude-standard -- 'native/*.[ch]' 'elements/*.[ch]')
-    [ ${#files[@]} -eq 0 ] || clang-format --dry-run -Werror "${files[@]}"
+    [ ${#files[@]} -eq 0 ] || clang-format "$@" "${files[@]}"
 }
 
 python_folders=(ftmb scripts tests setup.py)
@@ -37,9 +37,16 @@ for folder in recovery benchmarks; do
     [ -d $folder ] && python_folders+=("$folder")
 done
 
+if [ "${1:-}" = --format ]; then
+    .venv/bin/python -m ruff format --quiet "${python_folders[@]}"
+    .venv/bin/python -m ruff check --quiet --fix "${python_folders[@]}"
+    clang_format -i
+    exit
+fi
+
 check "ruff" .venv/bin/python -m ruff check --quiet "${python_folders[@]}"
 check "ruff format" .venv/bin/python -m ruff format --check --quiet "${python_folders[@]}"
 check "mypy" check_types
-check "clang-format" check_c_format
+check "clang-format" clang_format --dry-run -Werror
 check "house rules" .venv/bin/python scripts/check_house_rules.py
 exit $failed

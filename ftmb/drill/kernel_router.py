@@ -20,14 +20,19 @@ class KernelRouter:
         self.lab = lab
 
     def start(self) -> None:
-        a = self.lab.addresses
-        with IPRoute(netns=self.lab.namespace(Host.BOX)) as netlink:
-            for interface, address in (("inside", a.box_inside), ("outside", a.box_outside)):
-                index = netlink.link_lookup(ifname=interface)[0]
-                netlink.addr("add", index=index, address=address, prefixlen=a.prefix_length)
-        with IPRoute(netns=self.lab.namespace(Host.SERVER)) as netlink:
-            netlink.route("add", dst="default", gateway=a.box_outside)
+        server = self.lab.namespace(Host.SERVER)
+        namespaces.netlink(self.lab.namespace(Host.BOX), self._set_addresses)
+        namespaces.netlink(server, self._set_route)
         self._forward(True)
+
+    def _set_addresses(self, netlink: IPRoute) -> None:
+        a = self.lab.addresses
+        for interface, address in (("inside", a.box_inside), ("outside", a.box_outside)):
+            index = netlink.link_lookup(ifname=interface)[0]
+            netlink.addr("add", index=index, address=address, prefixlen=a.prefix_length)
+
+    def _set_route(self, netlink: IPRoute) -> None:
+        netlink.route("add", dst="default", gateway=self.lab.addresses.box_outside)
 
     def pause(self, seconds: float) -> None:
         """Forwards nothing for a while."""

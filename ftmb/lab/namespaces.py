@@ -12,38 +12,73 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from pyroute2 import netns
+from pyroute2 import IPRoute
 
 from ftmb.errors import LabError
 
 DIRECTORY = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
 MNT_DETACH = 2
+MS_BIND, MS_REC, MS_SHARED = 0x1000, 0x4000, 0x100000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 Result = TypeVar("Result")
 
 
 def create(name: str) -> None:
+    """Makes a namespace and gives it a name by a mount, as `ip netns add` does."""
+    thread_failures: list[OSError] = []
+
+    def body() -> None:
+        try:
+            _check(_libc.unshare(CLONE_NEWNET), name)
+            _mount("/proc/thread-self/ns/net", str(DIRECTORY / name), MS_BIND)
+        except OSError as error:
+            thread_failures.append(error)
+
     try:
-        netns.create(name)
+        _share_directory()
+        os.close(os.open(DIRECTORY / name, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0))
+        thread = threading.Thread(target=body, name=f"new {name}")
+        thread.start()
+        thread.join()
+        if thread_failures:
+            (DIRECTORY / name).unlink()
+            raise thread_failures[0]
     except OSError as error:
         raise LabError(f"namespace {name} cannot be made: {error}; are you root?") from None
-    if not (DIRECTORY / name).exists():
-        raise LabError(f"namespace {name} cannot be made; are you root?")
+
+
+def _share_directory() -> None:
+    """Namespaces named before or after a mount namespace was made are to be seen in it too."""
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    if not directory_is_mounted():
+        _mount(str(DIRECTORY), str(DIRECTORY), MS_BIND | MS_REC)
+    _mount("none", str(DIRECTORY), MS_SHARED | MS_REC)
+
+
+def _mount(source: str, target: str, flags: int) -> None:
+    _check(_libc.mount(source.encode(), target.encode(), b"none", flags, None), target)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
 
 
 def remove(name: str) -> None:
     """Ends what still runs in the namespace and removes it; fine if there is none."""
     end_processes(name)
-    try:
-        netns.remove(name)
-    except OSError:
-        pass
+    _libc.umount2(os.fsencode(DIRECTORY / name), MNT_DETACH)
+    (DIRECTORY / name).unlink(missing_ok=True)
 
 
 def names() -> list[str]:
-    return sorted(netns.listnetns())
+    try:
+        return sorted(entry.name for entry in DIRECTORY.iterdir())
+    except FileNotFoundError:
+        return []
 
 
 def directory_is_mounted() -> bool:
@@ -66,9 +101,7 @@ def enter(name: str) -> None:
     """Moves the calling thread, and it alone, into the namespace."""
     descriptor = os.open(DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if _libc.setns(descriptor, CLONE_NEWNET) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), name)
+        _check(_libc.setns(descriptor, CLONE_NEWNET), name)
     finally:
         os.close(descriptor)
 
@@ -91,6 +124,20 @@ def call(name: str, function: Callable[[], Result]) -> Result:
     if failures:
         raise failures[0]
     return results[0]
+
+
+def netlink(name: str, function: Callable[[IPRoute], Result]) -> Result:
+    """Runs `function` with a netlink socket of the namespace.
+
+    The socket is opened and used by one thread inside: pyroute2's own way to reach a
+    namespace forks this process, with whatever it holds.
+    """
+
+    def body() -> Result:
+        with IPRoute() as socket:
+            return function(socket)
+
+    return call(name, body)
 
 
 def open_file(name: str, path: str) -> int:

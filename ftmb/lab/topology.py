@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -65,6 +65,8 @@ def remove_stale() -> list[str]:
         if match and _start_time(match[1]) != match[2]:
             namespaces.remove(name)
             removed.append(name)
+    if removed:
+        namespaces.remove_directory()
     return removed
 
 
@@ -95,7 +97,7 @@ class Lab:
             for host in Host:
                 exits.callback(namespaces.remove, self.namespace(host))
                 namespaces.create(self.namespace(host))
-                self._bring_up_loopback(host)
+                self._prepare(host)
             for wire in self.wires():
                 self._lay(wire)
             exits.callback(self.end_programs)
@@ -126,33 +128,34 @@ class Lab:
             program.kill()
         self._programs.clear()
 
-    @contextlib.contextmanager
-    def _netlink(self, host: Host) -> Iterator[IPRoute]:
-        with IPRoute(netns=self.namespace(host)) as netlink:
-            yield netlink
-
-    def _bring_up_loopback(self, host: Host) -> None:
-        with self._netlink(host) as netlink:
-            netlink.link("set", index=_index(netlink, "lo"), state="up")
-        namespaces.call(self.namespace(host), _no_ipv6)
+    def _prepare(self, host: Host) -> None:
+        namespace = self.namespace(host)
+        namespaces.netlink(namespace, lambda netlink: _bring_up(netlink, "lo"))
+        namespaces.call(namespace, _no_ipv6)
 
     def _lay(self, wire: Wire) -> None:
-        box = self.namespace(Host.BOX)
-        with self._netlink(wire.host) as netlink:
-            peer = {"ifname": wire.box_interface, "net_ns_fd": box}
-            netlink.link("add", ifname="eth0", kind="veth", peer=peer)
-            index = _index(netlink, "eth0")
-            for address in wire.addresses:
-                netlink.addr(
-                    "add", index=index, address=address, prefixlen=self.addresses.prefix_length
-                )
-            netlink.link("set", index=index, state="up")
-            with self._netlink(Host.BOX) as box_netlink:
-                box_netlink.link("set", index=_index(box_netlink, wire.box_interface), state="up")
-            if wire.gateway is not None:
-                netlink.route("add", dst="default", gateway=wire.gateway)
-        namespaces.call(self.namespace(wire.host), lambda: offloads.turn_off("eth0"))
+        box, host = self.namespace(Host.BOX), self.namespace(wire.host)
+        descriptor = os.open(namespaces.DIRECTORY / box, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            peer = {"ifname": wire.box_interface, "net_ns_fd": descriptor}
+            namespaces.netlink(
+                host,
+                lambda netlink: netlink.link("add", ifname="eth0", kind="veth", peer=peer),
+            )
+        finally:
+            os.close(descriptor)
+        namespaces.netlink(box, lambda netlink: _bring_up(netlink, wire.box_interface))
+        namespaces.netlink(host, lambda netlink: self._configure(netlink, wire))
+        namespaces.call(host, lambda: offloads.turn_off("eth0"))
         namespaces.call(box, lambda: offloads.turn_off(wire.box_interface))
+
+    def _configure(self, netlink: IPRoute, wire: Wire) -> None:
+        length = self.addresses.prefix_length
+        for address in wire.addresses:
+            netlink.addr("add", index=_index(netlink, "eth0"), address=address, prefixlen=length)
+        _bring_up(netlink, "eth0")
+        if wire.gateway is not None:
+            netlink.route("add", dst="default", gateway=wire.gateway)
 
 
 def _no_ipv6() -> None:
@@ -169,3 +172,7 @@ def _index(netlink: IPRoute, interface: str) -> int:
     if not indexes:
         raise LabError(f"interface {interface} did not come up in the lab")
     return int(indexes[0])
+
+
+def _bring_up(netlink: IPRoute, interface: str) -> None:
+    netlink.link("set", index=_index(netlink, interface), state="up")

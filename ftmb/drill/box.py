@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The middlebox under the drill: a protected (or, for contrast, unprotected) NAT in the lab."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ftmb.lab import Host, Lab
+
+Status = Mapping[str, Any]
+
+
+class Box(Protocol):
+    """What the drill needs of a running box."""
+
+    def status(self) -> Status: ...
+
+    def crash_in_element(self) -> None:
+        """Makes an element of the master step on a bad address."""
+
+
+class RunningBox:
+    """A box that somebody started, reached by its name."""
+
+    def __init__(self, name: str) -> None:
+        from ftmb import orchestrator
+
+        self.name = name
+        self._orchestrator = orchestrator
+
+    def status(self) -> Status:
+        observed: Status = self._orchestrator.status(self.name)
+        return observed
+
+    def crash_in_element(self) -> None:
+        self._orchestrator.crash_in_element(self.name)
+
+
+class LabBox(RunningBox):
+    """The drill's own box; the caller stops it."""
+
+    def __init__(self, lab: Lab, protection: str) -> None:
+        name = f"drill-{os.getpid()}-{protection}"
+        super().__init__(name)
+        self.configuration = lab_data(lab, name, protection)
+
+    def start(self) -> None:
+        from ftmb.configuration import from_data
+
+        self._orchestrator.start(from_data(self.configuration).to_dict(), foreground=False)
+
+    def stop(self) -> None:
+        self._orchestrator.stop(self.name)
+
+
+def lab_data(lab: Lab, name: str, protection: str) -> dict[str, Any]:
+    """What examples/lab_nat.toml says, for this lab."""
+    a = lab.addresses
+    return {
+        "name": name,
+        "network_namespace": lab.namespace(Host.BOX),
+        "protection": protection,
+        "port": [
+            {
+                "name": "inside",
+                "device": "inside",
+                "addresses": [f"{a.box_inside}/{a.prefix_length}"],
+            },
+            {
+                "name": "outside",
+                "device": "outside",
+                "addresses": [f"{a.box_outside}/{a.prefix_length}"],
+            },
+        ],
+        "element": [
+            {
+                "element": "nat",
+                "inside": "inside",
+                "outside": "outside",
+                "external": [a.box_outside],
+                "inside_address": a.box_inside,
+            }
+        ],
+        "workers": {"count": 2, "idle": "auto"},
+        "memory": {"arena_mib": 256},
+        "metrics": {"port": 0},
+    }

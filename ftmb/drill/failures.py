@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fails a process of the box and times what follows.
+
+All times are of the machine's monotonic clock, so that the moment of the failure,
+taken here, compares with the moments that the box reports.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftmb.drill.box import Box, Status
+from ftmb.drill.settings import Failure
+from ftmb.errors import FtmbError
+
+POLL_S = 0.01
+FAILOVER_PATIENCE_S = 15.0
+PROTECTION_PATIENCE_S = 60.0
+HELD_S = 0.3  # how long a stopped master stays stopped after the failover
+FENCED_PATIENCE_S = 5.0
+
+
+@dataclass
+class Outcome:
+    """One failure and what the box made of it."""
+
+    failure: Failure
+    at_ns: int
+    pid: int
+    failover: dict[str, Any] | None = None
+    fenced: bool | None = None  # a stopped master: did it end once it was continued?
+    problems: list[str] = field(default_factory=list)
+
+    def milliseconds_until(self, moment: str) -> float | None:
+        value = (self.failover or {}).get(moment)
+        return None if value is None else round((value - self.at_ns) / 1e6, 3)
+
+
+class Injector:
+    """`protected` says whether the box is expected to get its protection back."""
+
+    def __init__(
+        self,
+        box: Box,
+        protected: bool,
+        attend: Callable[[], None] = lambda: None,
+        victim: str = "master",
+    ) -> None:
+        self.box = box
+        self.protected = protected
+        self.attend = attend
+        self.victim = victim
+
+    def fail(self, failure: Failure) -> Outcome:
+        before = self.box.status()
+        process = before["processes"].get(self.victim)
+        if process is None:
+            raise FtmbError(f"the box has no {self.victim} to fail; see: ftmb status")
+        descriptor = os.pidfd_open(process["pid"])
+        try:
+            outcome = self._strike(failure, process["pid"], descriptor)
+            if self.victim == "master":
+                self._await_failover(outcome, len(before["failovers"]))
+            if failure is Failure.STOP:
+                self._continue(outcome, descriptor)
+            self._await_recovery(outcome, len(before["failovers"]), process["pid"])
+            return outcome
+        finally:
+            _send(descriptor, signal.SIGCONT)
+            os.close(descriptor)
+
+    def _strike(self, failure: Failure, pid: int, descriptor: int) -> Outcome:
+        outcome = Outcome(failure, time.monotonic_ns(), pid)
+        if failure is Failure.SEGV and self.victim == "master":
+            self.box.crash_in_element()
+        else:
+            _send(descriptor, getattr(signal, f"SIG{failure.name}"))
+        return outcome
+
+    def _observe(
+        self, outcome: Outcome, enough: Callable[[Status], bool], patience_s: float
+    ) -> Status | None:
+        """Polls the status until `enough`; None when that does not come in time."""
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            try:
+                observed = self.box.status()
+                if enough(observed):
+                    return observed
+            except (FtmbError, OSError):
+                if time.monotonic() + POLL_S >= deadline:
+                    raise
+            self.attend()
+            time.sleep(POLL_S)
+        return None
+
+    def _await_failover(self, outcome: Outcome, number: int) -> None:
+        def live(observed: Status) -> bool:
+            failovers = observed["failovers"]
+            return len(failovers) > number and failovers[number]["live_ns"] is not None
+
+        if self._observe(outcome, live, FAILOVER_PATIENCE_S) is None:
+            outcome.problems.append(f"no new master within {FAILOVER_PATIENCE_S:.0f} s")
+
+    def _continue(self, outcome: Outcome, descriptor: int) -> None:
+        """A hung master comes back: it must find that it has been fenced, and end."""
+        if self.victim == "master":
+            time.sleep(HELD_S)
+        _send(descriptor, signal.SIGCONT)
+        ended, _, _ = select.select([descriptor], [], [], FENCED_PATIENCE_S)
+        outcome.fenced = bool(ended)
+        if not ended:
+            outcome.problems.append(f"the continued {self.victim} did not end")
+
+    def _await_recovery(self, outcome: Outcome, number: int, pid: int) -> None:
+        def recovered(observed: Status) -> bool:
+            if self.victim == "master" and not _complete(observed, number, self.protected):
+                return False
+            process = observed["processes"].get(self.victim)
+            if process is None and self.protected:
+                return False
+            settled = observed["state"] == ("protected" if self.protected else "unprotected")
+            return settled and (process is None or process["pid"] != pid)
+
+        observed = self._observe(outcome, recovered, PROTECTION_PATIENCE_S)
+        if observed is None:
+            state = "protected" if self.protected else "running"
+            outcome.problems.append(f"not {state} again within {PROTECTION_PATIENCE_S:.0f} s")
+            observed = self.box.status()
+        if self.victim == "master" and len(observed["failovers"]) > number:
+            outcome.failover = dict(observed["failovers"][number])
+            if self.protected and outcome.failover["lost_state"]:
+                outcome.problems.append("state was lost")
+
+
+def _complete(observed: Status, number: int, protected: bool) -> bool:
+    if len(observed["failovers"]) <= number:
+        return False
+    failover = observed["failovers"][number]
+    moments = ["first_output_ns", *(["protected_again_ns"] if protected else [])]
+    return all(failover[moment] is not None for moment in moments)
+
+
+def _send(descriptor: int, number: signal.Signals) -> None:
+    try:
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        pass
+
+
+def plan(failures: tuple[Failure, ...], times: int, chance: random.Random) -> list[Failure]:
+    """`times` failures, each kind as often as the others, in random order."""
+    planned = [failures[index % len(failures)] for index in range(times)]
+    chance.shuffle(planned)
+    return planned

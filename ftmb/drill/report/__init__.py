@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The drill's report: figures, guarantees, a table, a picture and a page."""

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the drill makes of what was recorded."""
+
+from __future__ import annotations
+
+import random
+
+import numpy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftmb.drill.counters import read_interfaces
+from ftmb.drill.failures import plan
+from ftmb.drill.report.figures import spread
+from ftmb.drill.settings import Failure
+from ftmb.drill.workload import iperf, ping
+from ftmb.drill.workload.echo import stalls
+from ftmb.drill.workload.udp import count
+
+
+def counted(sent: list[int], arrivals: list[tuple[int, int]], overflow: int = 0) -> tuple[int, ...]:
+    flows = numpy.array([flow for flow, _ in arrivals], dtype=numpy.uint64)
+    numbers = numpy.array([number for _, number in arrivals], dtype=numpy.uint64)
+    return count(sent, flows, numbers, overflow)
+
+
+def test_losses_duplicates_and_reordering_are_told_apart() -> None:
+    assert counted([3, 2], [(0, 0), (1, 0), (0, 1), (0, 2), (1, 1)]) == (0, 0, 0)
+    assert counted([3, 2], [(0, 0), (0, 2), (1, 1)]) == (2, 0, 0)
+    assert counted([3], [(0, 0), (0, 1), (0, 1), (0, 2)]) == (0, 1, 0)
+    assert counted([3], [(0, 1), (0, 0), (0, 2)]) == (0, 0, 1)
+    assert counted([2], []) == (2, 0, 0)
+
+
+def test_what_the_socket_dropped_is_not_lost_on_the_way() -> None:
+    assert counted([5], [(0, 0), (0, 4)], overflow=2) == (1, 0, 0)
+    assert counted([5], [(0, 0), (0, 4)], overflow=9) == (0, 0, 0)
+
+
+@given(st.integers(1, 50), st.integers(0, 2**32), st.data())
+def test_any_shuffle_loses_and_doubles_nothing(sent: int, seed: int, data: st.DataObject) -> None:
+    numbers = list(range(sent))
+    random.Random(seed).shuffle(numbers)
+    kept = data.draw(st.integers(0, sent))
+    lost, duplicated, reordered = counted([sent], [(0, number) for number in numbers[:kept]])
+    assert (lost, duplicated) == (sent - kept, 0)
+    assert reordered <= max(0, kept - 1)
+
+
+def test_stalls_are_counted_for_each_connection() -> None:
+    rows = [(0, 100, 1), (1, 150, 1), (0, 300, 1), (1, 160, 1), (0, 310, 1)]
+    numbers, times, gaps = stalls(numpy.array(rows, dtype=numpy.uint64))
+    assert list(zip(numbers, times, gaps, strict=True)) == [
+        (0, 300, 200),
+        (0, 310, 10),
+        (1, 160, 10),
+    ]
+
+
+def test_ping_counts_up_to_the_last_reply() -> None:
+    text = "\n".join(
+        f"64 bytes from 198.51.100.2: icmp_seq={number} ttl=63 time=0.{number} ms"
+        for number in (1, 2, 4)
+    )
+    assert ping.read(text) == ping.PingFigures(4, 1, 0, 0.4)
+    assert ping.read("").sent == 0
+    again = "64 bytes from 198.51.100.2: icmp_seq=1 ttl=63 time=0.1 ms"
+    assert ping.read(f"{again}\n{again} (DUP!)").duplicated == 1
+
+
+def test_iperf_sums_without_the_closing_summary() -> None:
+    text = (
+        "[SUM]   0.00-0.50   sec  11.9 MBytes   200 Mbits/sec    3             \n"
+        "[  5]   0.50-1.00   sec  2.98 MBytes  50.0 Mbits/sec    0    218 KBytes\n"
+        "[SUM]   0.50-1.00   sec  11.9 MBytes   199.5 Mbits/sec    0             \n"
+        "[SUM]   0.00-4.61   sec   110 MBytes   200 Mbits/sec    3             sender\n"
+    )
+    assert iperf.intervals(text) == [(200.0, 3), (199.5, 0)]
+
+
+def test_counters_of_interfaces_are_read() -> None:
+    text = (
+        "Inter-|   Receive\n face |bytes\n"
+        "  eth0:  100   2    0    3    0     0          0         0   200   4    0    5 0 0 0 0\n"
+    )
+    eth0 = read_interfaces(text)["eth0"]
+    assert (eth0.received_bytes, eth0.received, eth0.receive_drops) == (100, 2, 3)
+    assert (eth0.sent_bytes, eth0.sent, eth0.send_drops) == (200, 4, 5)
+
+
+def test_failures_are_planned_evenly_and_repeatably() -> None:
+    planned = plan(tuple(Failure), 10, random.Random(1))
+    assert planned == plan(tuple(Failure), 10, random.Random(1))
+    assert sorted(planned.count(failure) for failure in Failure) == [3, 3, 4]
+
+
+def test_a_spread_of_nothing_is_empty() -> None:
+    assert spread([None]) == {"p50": None, "max": None}
+    assert spread([3.0, None, 1.0, 2.0]) == {"p50": 2.0, "max": 3.0}
