@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from ftmb.configuration.model import Configuration
 from ftmb.configuration.positions import Path, key_lines, line_of
-from ftmb.configuration.relations import Problem, did_you_mean, relation_problems
+from ftmb.configuration.relations import Problem, relation_problems, unknown
 from ftmb.errors import ConfigurationError
 
 SHOWN_LENGTH_MAX = 60
@@ -113,9 +113,7 @@ def _described(details: ErrorDetails) -> Problem:
     if kind == "missing":
         return path, "is missing" + _missing_hint(path)
     if kind == "extra_forbidden":
-        allowed = _allowed_keys(path[:-1])
-        hint = did_you_mean(str(path[-1]), allowed)
-        return path, f"unknown key; allowed: {', '.join(allowed)}{hint}"
+        return path, unknown("unknown key", str(path[-1]), _allowed_keys(path[:-1]))
     if kind in _TYPE_WORDS:
         return path, f"found {found}; {_TYPE_WORDS[kind]} is needed"
     if kind == "literal_error":

@@ -28,9 +28,11 @@ def relation_problems(data: dict[str, Any]) -> list[Problem]:
     ]
 
 
-def did_you_mean(word: str, allowed: list[str]) -> str:
+def unknown(what: str, word: str, allowed: list[str]) -> str:
+    """Says what is allowed instead of `word`, and which of that may have been meant."""
     close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"{what}; allowed: {', '.join(sorted(allowed)) or 'nothing'}{hint}"
 
 
 def _tables(data: dict[str, Any], key: str) -> list[tuple[int, dict[str, Any]]]:
@@ -112,8 +114,7 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
     if not tables:
         return []
     elements = importlib.import_module("ftmb._native.elements")  # only a build provides it
-
-    names = sorted(elements.element_classes())
+    classes = elements.element_classes()
     ports = [port["name"] for _, port in _tables(data, "port") if isinstance(port.get("name"), str)]
     count = _table(data, "workers").get("count", 1)
     workers = count if _is_count(count) and count > 0 else 1
@@ -121,17 +122,14 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
     for index, table in tables:
         path: Path = ("element", index)
         name = table["element"]
-        if name not in names:
-            known = ", ".join(names)
-            problems.append(
-                (
-                    (*path, "element"),
-                    f"found '{name}'; allowed: {known}{did_you_mean(name, names)}",
-                )
-            )
+        if name not in classes:
+            problems.append(((*path, "element"), unknown(f"found '{name}'", name, list(classes))))
             continue
+        known = [option.name for option in classes[name].options]
         options = {key: value for key, value in table.items() if key != "element"}
+        for key in options.keys() - known:
+            problems.append(((*path, key), unknown("unknown key", key, known)))
+        options = {key: value for key, value in options.items() if key in known}
         for option, message in elements.check_options(name, options, ports, workers):
-            where = path if option is None else (*path, option)
-            problems.append((where, message))
+            problems.append((path if option is None else (*path, option), message))
     return problems

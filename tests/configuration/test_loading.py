@@ -124,9 +124,12 @@ input_mib = 48
 
 
 def test_options_of_elements_are_reported_at_their_lines() -> None:
-    problems = problems_of(GOOD.replace('outside = "outside"', 'outside = "dmz"\nspeed = 3'))
+    problems = problems_of(
+        GOOD.replace('outside = "outside"', 'outside = "dmz"\nspeed = 3\ninsid = 1')
+    )
     assert problems[0].startswith("box.toml:17: element[1].outside: found 'dmz'")
-    assert problems[1].startswith("box.toml:18: element[1].speed: unknown option")
+    assert problems[1].startswith("box.toml:18: element[1].speed: unknown key; allowed: inside")
+    assert problems[2].endswith("did you mean 'inside'?")
 
 
 def test_a_missing_option_is_reported_at_its_element() -> None:

@@ -38,7 +38,7 @@ def draw(results: list[RunResult], path: Path) -> None:
         gridspec_kw={"height_ratios": (1.1, 0.9, 1.8)},
         layout="constrained",
     )
-    mbit_max = max(_throughput(result)[1].max(initial=1.0) for result in results) * 1.08
+    mbit_max = _throughput_shown(results)
     image: Any = None
     for column, result in enumerate(results):
         _draw_throughput(axes[0][column], result, mbit_max)
@@ -49,7 +49,7 @@ def draw(results: list[RunResult], path: Path) -> None:
         axes[2][column].set_xlabel("seconds")
         for axis in axes[:, column]:
             _mark_failures(axis, result)
-    axes[0][0].legend(loc="lower left", fontsize=8, ncols=3)
+    axes[0][0].legend(loc="upper left", fontsize=8, ncols=3)
     axes[0][0].set_ylabel("Mbit/s, both directions")
     axes[1][0].set_ylabel("longest stall, ms")
     axes[2][0].set_ylabel("connection")
@@ -67,10 +67,16 @@ def _seconds(times_ns: Any, result: RunResult) -> Any:
 def _throughput(result: RunResult) -> tuple[Any, Any]:
     samples = numpy.array(result.figures.throughput, dtype=numpy.int64).reshape(-1, 2)
     if len(samples) < 2:
-        return numpy.zeros(0), numpy.zeros(0)
+        return numpy.zeros(1), numpy.zeros(1)
     step_s = numpy.diff(samples[:, 0]) / 1e9
     mbit = numpy.diff(samples[:, 1]) * 8 / 1e6 / step_s
     return _seconds(samples[1:, 0], result), mbit
+
+
+def _throughput_shown(results: list[RunResult]) -> float:
+    """A short burst of retransmissions after a failure must not flatten all the rest."""
+    shown = [numpy.percentile(_throughput(result)[1], 97) for result in results]
+    return float(max([1.0, *shown])) * 1.4
 
 
 def _draw_throughput(axis: Any, result: RunResult, mbit_max: float) -> None:
