@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +27,9 @@ class _Elements(ModuleType):
 
     @staticmethod
     def element_classes() -> dict[str, Any]:
-        return {"nat": None}
+        names = ("inside", "outside", "external", "inside_address")
+        options = tuple(SimpleNamespace(name=name) for name in names)
+        return {"nat": SimpleNamespace(options=options)}
 
     @staticmethod
     def check_options(*_: Any) -> list[Any]:

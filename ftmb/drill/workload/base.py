@@ -28,7 +28,7 @@ class Place:
 
     def run_traffic(self, host: Host, module: str, *arguments: str) -> Program:
         command = [sys.executable, "-m", f"ftmb.drill.traffic.{module}", *arguments]
-        return self.lab.run(host, command)
+        return self.lab.run(host, command, {"TMPDIR": str(self.folder)})
 
     def figures(self, name: str, program: Program) -> dict[str, Any]:
         try:
