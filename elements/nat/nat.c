@@ -69,8 +69,9 @@ static void prefetch_sessions(struct nat_state *state, const struct nat_view *vi
             hash_table_candidate(nat_at(state, views[i].from_inside ? state->sessions_by_inside
                                                                     : state->sessions_by_outside),
                                  views[i].hash);
-        if (index != HASH_TABLE_NONE)
+        if (index != HASH_TABLE_NONE) {
             __builtin_prefetch(&nat_sessions(state)[index], 1);
+        }
     }
 }
 
@@ -79,21 +80,24 @@ static void nat_process(struct ftmb_context *context, struct ftmb_packet **packe
     struct nat_state *state = context->state;
     struct nat_view views[FTMB_BURST_MAX];
     state->now = unit_of(context->now_ns);
-    if (!state->seeded)
+    if (!state->seeded) {
         nat_state_start(context);
+    }
     uint32_t passed = parse_burst(context, packets, count, views);
     prefetch_sessions(state, views, passed);
     for (uint32_t i = 0; i < passed; ++i) {
-        if (views[i].kind == NAT_KIND_TRANSPORT)
+        if (views[i].kind == NAT_KIND_TRANSPORT) {
             nat_translate(context, &views[i]);
-        else if (views[i].kind == NAT_KIND_ERROR)
+        } else if (views[i].kind == NAT_KIND_ERROR) {
             nat_translate_error(context, &views[i]);
-        else
+        } else {
             nat_answer_echo(context, &views[i]);
+        }
     }
     const struct timer_wheel *wheel = nat_at(state, state->wheel);
-    if (wheel->behind)
+    if (wheel->behind) {
         nat_sessions_expire(context->config, state, NAT_FIRES_PER_BURST);
+    }
 }
 
 static void nat_tick(struct ftmb_context *context) {

@@ -120,11 +120,14 @@ int nat_check(const void *config, uint32_t workers, char *error, size_t error_si
 
 /* The place of an external address among all, or NAT_NONE. */
 static inline uint32_t nat_external_index(const struct nat_config *config, uint32_t address) {
-    if (address < config->external_lowest || address > config->external_highest)
+    if (address < config->external_lowest || address > config->external_highest) {
         return NAT_NONE;
-    for (uint32_t i = 0; i < config->prefix_count; ++i)
-        if (address - config->prefixes[i].first < config->prefixes[i].count)
+    }
+    for (uint32_t i = 0; i < config->prefix_count; ++i) {
+        if (address - config->prefixes[i].first < config->prefixes[i].count) {
             return config->prefixes[i].index + (address - config->prefixes[i].first);
+        }
+    }
     return NAT_NONE;
 }
 uint32_t nat_external_address(const struct nat_config *config, uint32_t index);

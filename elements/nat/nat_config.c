@@ -14,18 +14,21 @@
 static bool read_number(const char **text, uint32_t maximum, uint32_t *value) {
     const char *at = *text;
     uint32_t number = 0;
-    for (; *at >= '0' && *at <= '9' && at - *text < 6; ++at)
+    for (; *at >= '0' && *at <= '9' && at - *text < 6; ++at) {
         number = number * 10 + (uint32_t)(*at - '0');
-    if (at == *text || number > maximum)
+    }
+    if (at == *text || number > maximum) {
         return false;
+    }
     *text = at;
     *value = number;
     return true;
 }
 
 static bool read_character(const char **text, char character) {
-    if (**text != character)
+    if (**text != character) {
         return false;
+    }
     ++*text;
     return true;
 }
@@ -34,8 +37,9 @@ static bool read_address(const char **text, uint32_t *address) {
     uint32_t value = 0;
     for (int i = 0; i < 4; ++i) {
         uint32_t part;
-        if ((i != 0 && !read_character(text, '.')) || !read_number(text, 255, &part))
+        if ((i != 0 && !read_character(text, '.')) || !read_number(text, 255, &part)) {
             return false;
+        }
         value = value << 8 | part;
     }
     *address = value;
@@ -86,10 +90,12 @@ static int parse_external(void *config_pointer, const char *text, char *error, s
             return -1;
         }
     }
-    if (config->prefix_count == 0 || first < config->external_lowest)
+    if (config->prefix_count == 0 || first < config->external_lowest) {
         config->external_lowest = first;
-    if (first + (count - 1) > config->external_highest)
+    }
+    if (first + (count - 1) > config->external_highest) {
         config->external_highest = first + (count - 1);
+    }
     config->prefixes[config->prefix_count++] =
         (struct nat_prefix){.first = first, .count = count, .index = config->external_count};
     config->external_count += count;
@@ -98,8 +104,9 @@ static int parse_external(void *config_pointer, const char *text, char *error, s
 
 uint32_t nat_external_address(const struct nat_config *config, uint32_t index) {
     uint32_t i = 0;
-    while (index - config->prefixes[i].index >= config->prefixes[i].count)
+    while (index - config->prefixes[i].index >= config->prefixes[i].count) {
         ++i;
+    }
     return config->prefixes[i].first + (index - config->prefixes[i].index);
 }
 
@@ -108,13 +115,15 @@ static uint32_t static_slot(uint64_t outside) {
 }
 
 const struct nat_static *nat_static_find(const struct nat_config *config, uint64_t outside) {
-    if (config->static_count == 0)
+    if (config->static_count == 0) {
         return NULL;
+    }
     uint32_t slot = static_slot(outside);
     for (; config->static_index[slot] != 0; slot = (slot + 1) % NAT_STATIC_SLOTS) {
         const struct nat_static *fixed = &config->statics[config->static_index[slot] - 1];
-        if (fixed->outside == outside)
+        if (fixed->outside == outside) {
             return fixed;
+        }
     }
     return NULL;
 }
@@ -128,12 +137,14 @@ static bool read_static(const char *text, struct nat_static *fixed) {
     uint32_t port[2];
     const char *at = text + 4;
     if (protocol == 0 || !read_address(&at, &address[0]) || !read_character(&at, ':') ||
-        !read_number(&at, 65535, &port[0]) || strncmp(at, " -> ", 4) != 0)
+        !read_number(&at, 65535, &port[0]) || strncmp(at, " -> ", 4) != 0) {
         return false;
+    }
     at += 4;
     if (!read_address(&at, &address[1]) || !read_character(&at, ':') ||
-        !read_number(&at, 65535, &port[1]) || *at != '\0')
+        !read_number(&at, 65535, &port[1]) || *at != '\0') {
         return false;
+    }
     fixed->outside = nat_endpoint(address[0], (uint16_t)port[0], protocol);
     fixed->inside = nat_endpoint(address[1], (uint16_t)port[1], protocol);
     return port[0] != 0 && port[1] != 0 && is_usable(address[0]) && is_usable(address[1]);
@@ -159,8 +170,9 @@ static int parse_static(void *config_pointer, const char *text, char *error, siz
         }
     }
     uint32_t slot = static_slot(fixed.outside);
-    while (config->static_index[slot] != 0)
+    while (config->static_index[slot] != 0) {
         slot = (slot + 1) % NAT_STATIC_SLOTS;
+    }
     config->statics[config->static_count++] = fixed;
     config->static_index[slot] = (uint16_t)config->static_count;
     return 0;
@@ -169,24 +181,27 @@ static int parse_static(void *config_pointer, const char *text, char *error, siz
 int nat_check(const void *config_pointer, uint32_t workers, char *error, size_t error_size) {
     const struct nat_config *config = config_pointer;
     const char *message = NULL;
-    if (config->inside == config->outside)
+    if (config->inside == config->outside) {
         message = "inside and outside are the same port";
-    else if (config->external_count == 0)
+    } else if (config->external_count == 0) {
         message = "external has no address";
-    else if (config->port_first > config->port_last)
+    } else if (config->port_first > config->port_last) {
         message = "port_first is above port_last";
-    else if (nat_ports_per_worker(config, workers) == 0)
+    } else if (nat_ports_per_worker(config, workers) == 0) {
         message = "port_first to port_last has fewer ports than there are workers";
-    else if (nat_external_index(config, config->inside_address) != NAT_NONE)
+    } else if (nat_external_index(config, config->inside_address) != NAT_NONE) {
         message = "inside_address is an external address";
-    for (uint32_t i = 0; message == NULL && i < config->static_count; ++i) {
-        if (nat_external_index(config, nat_address(config->statics[i].outside)) == NAT_NONE)
-            message = "a static mapping's external address is not one of external";
-        else if (nat_external_index(config, nat_address(config->statics[i].inside)) != NAT_NONE)
-            message = "a static mapping's inside address is an external one";
     }
-    if (message != NULL)
+    for (uint32_t i = 0; message == NULL && i < config->static_count; ++i) {
+        if (nat_external_index(config, nat_address(config->statics[i].outside)) == NAT_NONE) {
+            message = "a static mapping's external address is not one of external";
+        } else if (nat_external_index(config, nat_address(config->statics[i].inside)) != NAT_NONE) {
+            message = "a static mapping's inside address is an external one";
+        }
+    }
+    if (message != NULL) {
         snprintf(error, error_size, "%s", message);
+    }
     return message == NULL ? 0 : -1;
 }
 

@@ -27,12 +27,13 @@ static void rewrite_quoted(uint8_t *frame, const struct nat_view *view, uint64_t
     ftmb_store32(address_field, nat_address(to));
     ftmb_store16(port_field, nat_port(to));
     ftmb_checksum_apply(network + 10, address);
-    if (view->protocol == FTMB_PROTOCOL_ICMP)
+    if (view->protocol == FTMB_PROTOCOL_ICMP) {
         ftmb_checksum_apply(transport + 2, port);
-    else if (view->protocol == FTMB_PROTOCOL_UDP)
+    } else if (view->protocol == FTMB_PROTOCOL_UDP) {
         ftmb_checksum_apply_udp(transport + 6, address + port);
-    else if (view->quoted_transport + 18U <= view->end) /* seldom quoted as far as that */
+    } else if (view->quoted_transport + 18U <= view->end) { /* seldom quoted as far as that */
         ftmb_checksum_apply(transport + 16, address + port);
+    }
 }
 
 static void rewrite_outer(uint8_t *frame, const struct nat_view *view, uint64_t to) {
@@ -55,11 +56,14 @@ static void rewrite_outer(uint8_t *frame, const struct nat_view *view, uint64_t 
 /* Whether an error may pass, apart from its session. */
 static enum nat_reason check_error(const uint8_t *frame, const struct nat_view *view) {
     const uint8_t *network = frame + view->network;
-    if (ftmb_checksum_sum(frame + view->transport, (size_t)view->end - view->transport) != 0xffffU)
+    if (ftmb_checksum_sum(frame + view->transport, (size_t)view->end - view->transport) !=
+        0xffffU) {
         return NAT_BAD_CHECKSUM;
+    }
     /* It goes to who sent the packet that it quotes. */
-    if (ftmb_load32(network + 16) != ftmb_load32(frame + view->quoted_network + 12))
+    if (ftmb_load32(network + 16) != ftmb_load32(frame + view->quoted_network + 12)) {
         return NAT_ICMP_MALFORMED;
+    }
     return !view->hairpin && network[8] <= 1 ? NAT_TTL_EXPIRED : NAT_PASS;
 }
 
@@ -70,8 +74,9 @@ void nat_translate_error(struct ftmb_context *context, struct nat_view *view) {
     const struct nat_session *session = NULL;
     if (reason == NAT_PASS) {
         session = nat_session_find(config, context->state, view);
-        if (session == NULL)
+        if (session == NULL) {
             reason = NAT_NO_MAPPING;
+        }
     }
     if (reason != NAT_PASS) {
         nat_drop(context, view->packet, reason);
@@ -113,8 +118,9 @@ static bool allow_error(const struct nat_config *config, struct nat_state *state
         state->error_window = state->now;
         state->error_count = 0;
     }
-    if (state->error_count >= config->icmp_errors_max)
+    if (state->error_count >= config->icmp_errors_max) {
         return false;
+    }
     ++state->error_count;
     return true;
 }
@@ -127,14 +133,16 @@ void nat_time_exceeded(struct ftmb_context *context, const struct nat_view *view
         view->from_inside ? config->inside_address : ftmb_load32(cause + view->network + 16);
     bool external = nat_external_index(config, own) != NAT_NONE;
     if (own == 0 || (!view->from_inside && !external) ||
-        nat_external_index(config, sender) != NAT_NONE || !allow_error(config, context->state))
+        nat_external_index(config, sender) != NAT_NONE || !allow_error(config, context->state)) {
         return;
+    }
     uint32_t quoted = (uint32_t)view->transport - view->network + 8U;
     uint32_t total = FTMB_IPV4_SIZE_MIN + FTMB_ICMP_SIZE + quoted;
     struct ftmb_packet *answer =
         ftmb_emit(context, (uint16_t)(FTMB_ETHERNET_SIZE + total), view->packet->port_in);
-    if (answer == NULL)
+    if (answer == NULL) {
         return;
+    }
     uint8_t *network = answer->data + FTMB_ETHERNET_SIZE;
     uint8_t *transport = network + FTMB_IPV4_SIZE_MIN;
     memcpy(answer->data, cause + 6, 6);

@@ -42,10 +42,13 @@ static bool is_bad_address(uint32_t address) {
  * apart. TCP always is by address and port, since each connection has a state. */
 static uint64_t remote_key(const struct nat_config *config, uint32_t address, uint16_t port,
                            uint8_t protocol) {
-    if (protocol == FTMB_PROTOCOL_TCP || config->filtering == NAT_FILTER_ADDRESS_AND_PORT_DEPENDENT)
+    if (protocol == FTMB_PROTOCOL_TCP ||
+        config->filtering == NAT_FILTER_ADDRESS_AND_PORT_DEPENDENT) {
         return nat_endpoint(address, port, 0);
-    if (config->filtering == NAT_FILTER_ADDRESS_DEPENDENT)
+    }
+    if (config->filtering == NAT_FILTER_ADDRESS_DEPENDENT) {
         return nat_endpoint(address, 0, 0);
+    }
     return 0;
 }
 
@@ -54,16 +57,19 @@ static enum nat_reason parse_quoted(const struct nat_config *config, const uint8
                                     struct nat_view *view) {
     struct ftmb_ip quoted;
     uint32_t at = (uint32_t)view->transport + FTMB_ICMP_SIZE;
-    if (ftmb_parse_ipv4_at(frame, view->end, at, true, &quoted) != FTMB_IP_WHOLE)
+    if (ftmb_parse_ipv4_at(frame, view->end, at, true, &quoted) != FTMB_IP_WHOLE) {
         return NAT_ICMP_MALFORMED;
-    if (quoted.later || quoted.end < quoted.transport + 8U)
+    }
+    if (quoted.later || quoted.end < quoted.transport + 8U) {
         return NAT_ICMP_MALFORMED;
+    }
     const uint8_t *header = frame + quoted.transport;
     uint16_t source = ftmb_load16(header);
     uint16_t destination = ftmb_load16(header + 2);
     if (quoted.protocol == FTMB_PROTOCOL_ICMP) {
-        if (!is_query(header[0]))
+        if (!is_query(header[0])) {
             return NAT_ICMP_UNSUPPORTED; /* never an error about an error */
+        }
         source = destination = ftmb_load16(header + 4);
     } else if (quoted.protocol != FTMB_PROTOCOL_TCP && quoted.protocol != FTMB_PROTOCOL_UDP) {
         return NAT_PROTOCOL_UNSUPPORTED;
@@ -89,14 +95,18 @@ static enum nat_reason parse_icmp(const struct nat_config *config, const uint8_t
                                   uint32_t source, uint32_t destination, struct nat_view *view) {
     const uint8_t *header = frame + view->transport;
     bool to_self = view->from_inside && (destination == config->inside_address || view->hairpin);
-    if (is_error(header[0]))
+    if (is_error(header[0])) {
         return parse_quoted(config, frame, view);
-    if (!is_query(header[0]))
+    }
+    if (!is_query(header[0])) {
         return NAT_ICMP_UNSUPPORTED;
-    if (source == destination)
+    }
+    if (source == destination) {
         return NAT_LAND;
-    if (header[0] == ICMP_ECHO && to_self)
+    }
+    if (header[0] == ICMP_ECHO && to_self) {
         view->kind = NAT_KIND_SELF;
+    }
     uint16_t identifier = ftmb_load16(header + 4);
     uint32_t local = view->from_inside ? source : destination;
     uint32_t remote = view->from_inside ? destination : source;
@@ -119,12 +129,15 @@ static enum nat_reason parse_transport(const struct nat_config *config, const ui
     const uint8_t *header = frame + view->transport;
     uint16_t source_port = ftmb_load16(header);
     uint16_t destination_port = ftmb_load16(header + 2);
-    if (source_port == 0 || destination_port == 0)
+    if (source_port == 0 || destination_port == 0) {
         return NAT_BAD_PORT;
-    if (source == destination && source_port == destination_port)
+    }
+    if (source == destination && source_port == destination_port) {
         return NAT_LAND;
-    if (view->protocol == FTMB_PROTOCOL_TCP && are_bad_tcp_flags(header[13]))
+    }
+    if (view->protocol == FTMB_PROTOCOL_TCP && are_bad_tcp_flags(header[13])) {
         return NAT_BAD_TCP_FLAGS;
+    }
     if (view->from_inside) {
         view->local = nat_endpoint(source, source_port, view->protocol);
         view->remote = remote_key(config, destination, destination_port, view->protocol);
@@ -143,23 +156,29 @@ static inline enum nat_reason parse(const struct nat_config *config, const uint8
                                     struct nat_view *view) {
     struct ftmb_ip ip;
     enum ftmb_ip_fault fault = ftmb_parse_ipv4(frame, length, &ip);
-    if (port_in != config->inside && port_in != config->outside)
+    if (port_in != config->inside && port_in != config->outside) {
         return NAT_WRONG_PORT;
-    if (fault != FTMB_IP_WHOLE)
+    }
+    if (fault != FTMB_IP_WHOLE) {
         return fault == FTMB_IP_OTHER       ? NAT_NOT_IPV4
                : fault == FTMB_IP_TRUNCATED ? NAT_TRUNCATED
                                             : NAT_MALFORMED;
+    }
     const uint8_t *header = frame + ip.network;
-    if (check_checksum && ftmb_checksum_sum(header, (size_t)ip.transport - ip.network) != 0xffffU)
+    if (check_checksum && ftmb_checksum_sum(header, (size_t)ip.transport - ip.network) != 0xffffU) {
         return NAT_BAD_CHECKSUM;
-    if (ip.fragment)
+    }
+    if (ip.fragment) {
         return NAT_FRAGMENT;
-    if (!ftmb_transport_whole(frame, &ip))
+    }
+    if (!ftmb_transport_whole(frame, &ip)) {
         return NAT_MALFORMED;
+    }
     uint32_t source = ftmb_load32(header + 12);
     uint32_t destination = ftmb_load32(header + 16);
-    if (is_bad_address(source) || is_bad_address(destination))
+    if (is_bad_address(source) || is_bad_address(destination)) {
         return NAT_BAD_ADDRESS;
+    }
     view->network = ip.network;
     view->transport = ip.transport;
     view->end = ip.end;
@@ -168,14 +187,18 @@ static inline enum nat_reason parse(const struct nat_config *config, const uint8
     view->remote_port = 0;
     view->from_inside = port_in == config->inside;
     view->hairpin = view->from_inside && nat_external_index(config, destination) != NAT_NONE;
-    if (view->from_inside && nat_external_index(config, source) != NAT_NONE)
+    if (view->from_inside && nat_external_index(config, source) != NAT_NONE) {
         return NAT_BAD_ADDRESS;
-    if (ip.protocol == FTMB_PROTOCOL_ICMP)
+    }
+    if (ip.protocol == FTMB_PROTOCOL_ICMP) {
         return parse_icmp(config, frame, source, destination, view);
-    if (ip.protocol != FTMB_PROTOCOL_TCP && ip.protocol != FTMB_PROTOCOL_UDP)
+    }
+    if (ip.protocol != FTMB_PROTOCOL_TCP && ip.protocol != FTMB_PROTOCOL_UDP) {
         return NAT_PROTOCOL_UNSUPPORTED;
-    if (view->from_inside && destination == config->inside_address)
+    }
+    if (view->from_inside && destination == config->inside_address) {
         return NAT_TO_SELF;
+    }
     return parse_transport(config, frame, source, destination, view);
 }
 
@@ -192,13 +215,16 @@ uint32_t nat_steer(const void *config_pointer, uint32_t workers, const uint8_t *
                    uint16_t length, uint8_t port_in, uint32_t hash) {
     const struct nat_config *config = config_pointer;
     struct nat_view view;
-    if (parse(config, frame, length, port_in, false, &view) != NAT_PASS)
+    if (parse(config, frame, length, port_in, false, &view) != NAT_PASS) {
         return hash % workers;
-    if (view.from_inside)
+    }
+    if (view.from_inside) {
         return nat_worker_of_inside(view.local, workers);
+    }
     const struct nat_static *fixed = nat_static_find(config, view.local);
-    if (fixed != NULL)
+    if (fixed != NULL) {
         return nat_worker_of_inside(fixed->inside, workers);
+    }
     uint32_t offset = (uint32_t)nat_port(view.local) - config->port_first; /* may wrap */
     uint32_t worker = offset / nat_ports_per_worker(config, workers);
     return worker < workers ? worker : hash % workers;

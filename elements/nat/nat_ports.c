@@ -38,16 +38,18 @@ void nat_ports_init(const struct nat_config *config, struct nat_state *state) {
         for (uint32_t protocol = 0; protocol < PROTOCOLS; ++protocol) {
             uint64_t *pool = pool_at(state, address, protocols[protocol]);
             pool[0] = state->port_count;
-            if (state->port_count % 64 != 0)
+            if (state->port_count % 64 != 0) {
                 pool[1 + state->port_count / 64] = ~0ULL << (state->port_count % 64);
+            }
         }
     }
     for (uint32_t i = 0; i < config->static_count; ++i) {
         uint64_t outside = config->statics[i].outside;
         uint32_t offset = (uint32_t)nat_port(outside) - state->port_first; /* may wrap */
         uint32_t address = nat_external_index(config, nat_address(outside));
-        if (offset >= state->port_count || address == NAT_NONE)
+        if (offset >= state->port_count || address == NAT_NONE) {
             continue;
+        }
         uint64_t *pool = pool_at(state, address, nat_protocol(outside));
         pool[1 + offset / 64] |= 1ULL << (offset % 64);
         --pool[0];
@@ -79,18 +81,22 @@ uint64_t nat_ports_take(struct ftmb_context *context, uint64_t inside) {
     uint64_t hash = hash_table_hash(nat_address(inside), 0, PAIRING_SEED);
     uint32_t address_index = hash_table_reduce(hash, config->external_count);
     uint64_t *pool = pool_at(state, address_index, nat_protocol(inside));
-    if (pool[0] == 0)
+    if (pool[0] == 0) {
         return 0;
+    }
     uint32_t start = hash_table_reduce(ftmb_random(context), state->port_count);
     uint64_t allowed = ~0ULL;
-    if (nat_protocol(inside) == FTMB_PROTOCOL_UDP) /* an even port for an even one: RTP, RTCP */
+    if (nat_protocol(inside) == FTMB_PROTOCOL_UDP) { /* an even port for an even one: RTP, RTCP */
         allowed = ((nat_port(inside) ^ state->port_first) & 1U) == 0 ? 0x5555555555555555ULL
                                                                      : 0xaaaaaaaaaaaaaaaaULL;
+    }
     uint32_t offset = search(pool, state->port_count, allowed, start);
-    if (offset == NAT_NONE)
+    if (offset == NAT_NONE) {
         offset = search(pool, state->port_count, ~allowed, start);
-    if (offset == NAT_NONE)
+    }
+    if (offset == NAT_NONE) {
         return 0;
+    }
     return nat_endpoint(nat_external_address(config, address_index),
                         (uint16_t)(state->port_first + offset), nat_protocol(inside));
 }

@@ -71,10 +71,12 @@ bool nat_mapping_insert(struct nat_state *state, uint32_t index) {
     uint64_t inside_hash = hash_table_hash(mapping->inside, 0, state->seed);
     uint64_t outside_hash = hash_table_hash(mapping->outside, 0, state->seed);
     struct hash_table *by_inside = nat_at(state, state->mappings_by_inside);
-    if (!hash_table_insert(by_inside, inside_hash, index))
+    if (!hash_table_insert(by_inside, inside_hash, index)) {
         return false;
-    if (hash_table_insert(nat_at(state, state->mappings_by_outside), outside_hash, index))
+    }
+    if (hash_table_insert(nat_at(state, state->mappings_by_outside), outside_hash, index)) {
         return true;
+    }
     hash_table_remove(by_inside, inside_hash, index);
     return false;
 }
@@ -83,15 +85,17 @@ static enum nat_reason mapping_open(struct ftmb_context *context, uint64_t insid
                                     uint32_t *index) {
     struct nat_state *state = context->state;
     *index = free_list_take(&state->mapping_pool, nat_mappings(state));
-    if (*index == FREE_LIST_NONE)
+    if (*index == FREE_LIST_NONE) {
         return NAT_SESSIONS_FULL;
+    }
     enum nat_reason reason = NAT_PORTS_EXHAUSTED;
     uint64_t outside = nat_ports_take(context, inside);
     if (outside != 0) {
         nat_mappings(state)[*index] =
             (struct nat_mapping){.inside = inside, .outside = outside, .first = NAT_NONE};
-        if (nat_mapping_insert(state, *index))
+        if (nat_mapping_insert(state, *index)) {
             return NAT_PASS;
+        }
         reason = NAT_TABLE_FULL;
         nat_ports_give(context->config, state, outside);
     }
@@ -102,8 +106,9 @@ static enum nat_reason mapping_open(struct ftmb_context *context, uint64_t insid
 static void mapping_close_if_unused(const struct nat_config *config, struct nat_state *state,
                                     uint32_t index) {
     struct nat_mapping *mapping = &nat_mappings(state)[index];
-    if (mapping->first != NAT_NONE || mapping->fixed)
+    if (mapping->first != NAT_NONE || mapping->fixed) {
         return;
+    }
     hash_table_remove(nat_at(state, state->mappings_by_inside),
                       hash_table_hash(mapping->inside, 0, state->seed), index);
     hash_table_remove(nat_at(state, state->mappings_by_outside),
@@ -119,10 +124,12 @@ static bool session_insert(struct nat_state *state, uint32_t index) {
     uint64_t inside_hash = hash_table_hash(session->inside, session->remote, state->seed);
     uint64_t outside_hash = hash_table_hash(session->outside, session->remote, state->seed);
     struct hash_table *by_inside = nat_at(state, state->sessions_by_inside);
-    if (!hash_table_insert(by_inside, inside_hash, index))
+    if (!hash_table_insert(by_inside, inside_hash, index)) {
         return false;
-    if (hash_table_insert(nat_at(state, state->sessions_by_outside), outside_hash, index))
+    }
+    if (hash_table_insert(nat_at(state, state->sessions_by_outside), outside_hash, index)) {
         return true;
+    }
     hash_table_remove(by_inside, inside_hash, index);
     return false;
 }
@@ -140,8 +147,9 @@ static enum nat_reason session_make(struct nat_state *state, uint32_t mapping_pl
                                     const struct nat_view *view, uint32_t *index) {
     struct nat_mapping *mapping = &nat_mappings(state)[mapping_place];
     *index = free_list_take(&state->session_pool, nat_sessions(state));
-    if (*index == FREE_LIST_NONE)
+    if (*index == FREE_LIST_NONE) {
         return NAT_SESSIONS_FULL;
+    }
     struct nat_session *session = &nat_sessions(state)[*index];
     *session = (struct nat_session){
         .inside = mapping->inside,
@@ -158,8 +166,9 @@ static enum nat_reason session_make(struct nat_state *state, uint32_t mapping_pl
         free_list_give(&state->session_pool, nat_sessions(state), *index);
         return NAT_TABLE_FULL;
     }
-    if (session->older != NAT_NONE)
+    if (session->older != NAT_NONE) {
         nat_sessions(state)[session->older].newer = *index;
+    }
     mapping->first = *index;
     timer_wheel_add(nat_at(state, state->wheel), nat_sessions(state), *index, session->expires,
                     state->now);
@@ -175,12 +184,14 @@ static void session_close(const struct nat_config *config, struct nat_state *sta
                       hash_table_hash(session->inside, session->remote, state->seed), index);
     hash_table_remove(nat_at(state, state->sessions_by_outside),
                       hash_table_hash(session->outside, session->remote, state->seed), index);
-    if (session->older != NAT_NONE)
+    if (session->older != NAT_NONE) {
         nat_sessions(state)[session->older].newer = session->newer;
-    if (session->newer != NAT_NONE)
+    }
+    if (session->newer != NAT_NONE) {
         nat_sessions(state)[session->newer].older = session->older;
-    else
+    } else {
         nat_mappings(state)[mapping].first = session->older;
+    }
     free_list_give(&state->session_pool, nat_sessions(state), index);
     mapping_close_if_unused(config, state, mapping);
 }
@@ -188,11 +199,13 @@ static void session_close(const struct nat_config *config, struct nat_state *sta
 struct nat_session *nat_session_find(const struct nat_config *config, struct nat_state *state,
                                      const struct nat_view *view) {
     uint32_t index = session_index(state, view->local, view->remote, view->hash, view->from_inside);
-    if (index == HASH_TABLE_NONE)
+    if (index == HASH_TABLE_NONE) {
         return NULL;
+    }
     struct nat_session *session = &nat_sessions(state)[index];
-    if ((int32_t)(session->expires - state->now) > 0)
+    if ((int32_t)(session->expires - state->now) > 0) {
         return session;
+    }
     /* Its time is over, and the wheel has not come to it yet. */
     timer_wheel_remove(nat_at(state, state->wheel), nat_sessions(state), index);
     session_close(config, state, index);
@@ -205,8 +218,10 @@ static bool knows_address(struct nat_state *state, const struct nat_mapping *map
     uint32_t index = mapping->first;
     for (uint32_t looked = 0; index != NAT_NONE && looked < NAT_SIBLINGS_MAX; ++looked) {
         const struct nat_session *session = &nat_sessions(state)[index];
-        if (nat_address(session->remote) == address && (int32_t)(session->expires - state->now) > 0)
+        if (nat_address(session->remote) == address &&
+            (int32_t)(session->expires - state->now) > 0) {
             return true;
+        }
         index = session->older;
     }
     return false;
@@ -218,16 +233,19 @@ static enum nat_reason admit(const struct nat_config *config, struct nat_state *
     const uint8_t *header = view->packet->data + view->transport;
     bool is_tcp = view->protocol == FTMB_PROTOCOL_TCP;
     bool begins = is_tcp && (header[13] & 0x12U) == 0x02U; /* SYN, not SYN-ACK */
-    if (mapping_place == HASH_TABLE_NONE)
+    if (mapping_place == HASH_TABLE_NONE) {
         return begins ? NAT_TCP_UNSOLICITED
                : nat_external_index(config, nat_address(view->local)) == NAT_NONE ? NAT_NOT_EXTERNAL
                                                                                   : NAT_NO_MAPPING;
+    }
     const struct nat_mapping *mapping = &nat_mappings(state)[mapping_place];
     bool open = mapping->fixed || config->filtering == NAT_FILTER_ENDPOINT_INDEPENDENT;
-    if (!open && is_tcp && config->filtering == NAT_FILTER_ADDRESS_DEPENDENT)
+    if (!open && is_tcp && config->filtering == NAT_FILTER_ADDRESS_DEPENDENT) {
         open = knows_address(state, mapping, nat_address(view->remote));
-    if (!open)
+    }
+    if (!open) {
         return begins ? NAT_TCP_UNSOLICITED : NAT_FILTERED;
+    }
     return is_tcp && !begins ? NAT_TCP_NO_SESSION : NAT_PASS;
 }
 
@@ -237,12 +255,15 @@ static enum nat_reason mapping_for(struct ftmb_context *context, const struct na
     struct nat_state *state = context->state;
     const uint8_t *header = view->packet->data + view->transport;
     *index = mapping_index(state, view->local, view->from_inside);
-    if (!view->from_inside)
+    if (!view->from_inside) {
         return admit(context->config, state, view, *index);
-    if (view->protocol == FTMB_PROTOCOL_TCP && (header[13] & 0x12U) != 0x02U)
+    }
+    if (view->protocol == FTMB_PROTOCOL_TCP && (header[13] & 0x12U) != 0x02U) {
         return NAT_TCP_NO_SESSION;
-    if (view->protocol == FTMB_PROTOCOL_ICMP && (header[0] == 0 || header[0] == 14))
+    }
+    if (view->protocol == FTMB_PROTOCOL_ICMP && (header[0] == 0 || header[0] == 14)) {
         return NAT_NO_MAPPING; /* a reply to nothing */
+    }
     return *index == HASH_TABLE_NONE ? mapping_open(context, view->local, index) : NAT_PASS;
 }
 
@@ -252,8 +273,9 @@ enum nat_reason nat_session_open(struct ftmb_context *context, const struct nat_
     uint32_t mapping;
     uint32_t index;
     enum nat_reason reason = mapping_for(context, view, &mapping);
-    if (reason != NAT_PASS)
+    if (reason != NAT_PASS) {
         return reason;
+    }
     reason = session_make(state, mapping, view, &index);
     if (reason != NAT_PASS) {
         mapping_close_if_unused(context->config, state, mapping);
@@ -265,12 +287,14 @@ enum nat_reason nat_session_open(struct ftmb_context *context, const struct nat_
 
 void nat_session_expire_in(struct nat_state *state, struct nat_session *session, uint32_t units) {
     uint32_t expires = state->now + units;
-    if (expires == session->expires)
+    if (expires == session->expires) {
         return;
+    }
     bool earlier = (int32_t)(expires - session->expires) < 0;
     session->expires = expires;
-    if (!earlier)
+    if (!earlier) {
         return;
+    }
     uint32_t index = (uint32_t)(session - nat_sessions(state));
     struct timer_wheel *wheel = nat_at(state, state->wheel);
     timer_wheel_remove(wheel, nat_sessions(state), index);
@@ -286,8 +310,9 @@ static bool fire(void *context, uint32_t index, uint32_t now, uint32_t *due) {
     const struct expiry *expiry = context;
     const struct nat_session *session = &nat_sessions(expiry->state)[index];
     *due = session->expires;
-    if ((int32_t)(session->expires - now) > 0)
+    if ((int32_t)(session->expires - now) > 0) {
         return true;
+    }
     session_close(expiry->config, expiry->state, index);
     return false;
 }

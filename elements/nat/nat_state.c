@@ -49,8 +49,9 @@ int nat_state_create(struct ftmb_arena *arena, const struct nat_config *config, 
     struct nat_state head = {0};
     uint64_t size = lay_out(config, workers, &head);
     struct nat_state *state = ftmb_allocate_worker(arena, worker, size, CACHE_LINE);
-    if (state == NULL)
+    if (state == NULL) {
         return -ENOMEM;
+    }
     *state = head;
     state->port_count = nat_ports_per_worker(config, workers);
     state->port_first = config->port_first + worker * state->port_count;
@@ -81,8 +82,9 @@ void nat_state_start(struct ftmb_context *context) {
     state->seeded = 1;
     for (uint32_t i = 0; i < config->static_count; ++i) {
         const struct nat_static *fixed = &config->statics[i];
-        if (nat_worker_of_inside(fixed->inside, context->workers) != context->worker)
+        if (nat_worker_of_inside(fixed->inside, context->workers) != context->worker) {
             continue;
+        }
         uint32_t index = free_list_take(&state->mapping_pool, nat_mappings(state));
         nat_mappings(state)[index] = (struct nat_mapping){
             .inside = fixed->inside, .outside = fixed->outside, .first = NAT_NONE, .fixed = 1};

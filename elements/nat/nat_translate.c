@@ -34,16 +34,19 @@ static enum nat_timeout track_tcp(struct nat_session *session, uint8_t tcp, bool
     if ((tcp & TCP_RESET) != 0) {
         flags |= NAT_RESET;
     } else if ((tcp & TCP_SYN) != 0) {
-        if ((tcp & TCP_ACKNOWLEDGE) == 0 && is_closed(flags)) /* the endpoints begin again */
+        if ((tcp & TCP_ACKNOWLEDGE) == 0 && is_closed(flags)) { /* the endpoints begin again */
             flags = from_inside ? 0U : (uint32_t)NAT_BEGUN_OUTSIDE;
+        }
         flags |= from_inside ? NAT_SYN_OUT : NAT_SYN_IN;
     } else {
         bool by_beginner = from_inside == ((flags & NAT_BEGUN_OUTSIDE) == 0);
         flags &= ~(uint32_t)NAT_RESET;
-        if (by_beginner && has_all(flags, NAT_SYN_OUT | NAT_SYN_IN))
+        if (by_beginner && has_all(flags, NAT_SYN_OUT | NAT_SYN_IN)) {
             flags |= NAT_CONFIRMED;
-        if ((tcp & TCP_FIN) != 0)
+        }
+        if ((tcp & TCP_FIN) != 0) {
             flags |= from_inside ? NAT_FIN_OUT : NAT_FIN_IN;
+        }
     }
     session->flags = (uint8_t)flags;
     return (flags & NAT_CONFIRMED) != 0 && !is_closed(flags) ? NAT_TIMEOUT_ESTABLISHED
@@ -53,10 +56,11 @@ static enum nat_timeout track_tcp(struct nat_session *session, uint8_t tcp, bool
 static void refresh(const struct nat_config *config, struct nat_state *state,
                     const struct nat_view *view, struct nat_session *session) {
     enum nat_timeout timeout = nat_timeout_of(view->protocol);
-    if (view->protocol == FTMB_PROTOCOL_TCP)
+    if (view->protocol == FTMB_PROTOCOL_TCP) {
         timeout = track_tcp(session, view->packet->data[view->transport + 13U], view->from_inside);
-    else if (!view->from_inside && !config->inbound_refresh)
+    } else if (!view->from_inside && !config->inbound_refresh) {
         return;
+    }
     nat_session_expire_in(state, session, state->timeouts[timeout]);
 }
 
@@ -84,10 +88,11 @@ static void rewrite(const struct nat_view *view, const struct nat_session *sessi
         return;
     }
     ftmb_store16(transport + (view->from_inside ? 0 : 2), nat_port(endpoint));
-    if (view->protocol == FTMB_PROTOCOL_TCP)
+    if (view->protocol == FTMB_PROTOCOL_TCP) {
         ftmb_checksum_apply(transport + 16, address + port);
-    else
+    } else {
         ftmb_checksum_apply_udp(transport + 6, address + port);
+    }
 }
 
 void nat_translate(struct ftmb_context *context, struct nat_view *view) {

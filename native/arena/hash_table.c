@@ -35,8 +35,9 @@ bool hash_table_insert(struct hash_table *table, uint64_t hash, uint32_t index) 
     uint32_t at = home;
     uint32_t probe = 0;
     while (table->buckets[at].used == ALL_USED) {
-        if (++probe == HASH_TABLE_PROBES_MAX)
+        if (++probe == HASH_TABLE_PROBES_MAX) {
             return false;
+        }
         at = following(table, at);
     }
     struct hash_table_bucket *bucket = &table->buckets[at];
@@ -44,8 +45,9 @@ bool hash_table_insert(struct hash_table *table, uint64_t hash, uint32_t index) 
     bucket->tags[slot] = (uint16_t)hash;
     bucket->entries[slot] = index;
     bucket->used = (uint16_t)(bucket->used | 1U << slot);
-    for (uint32_t passed = home; passed != at; passed = following(table, passed))
+    for (uint32_t passed = home; passed != at; passed = following(table, passed)) {
         ++table->buckets[passed].overflow;
+    }
     ++table->count;
     return true;
 }
@@ -57,13 +59,15 @@ bool hash_table_remove(struct hash_table *table, uint64_t hash, uint32_t index) 
         struct hash_table_bucket *bucket = &table->buckets[at];
         for (uint32_t mask = bucket->used; mask != 0; mask &= mask - 1) {
             uint32_t slot = (uint32_t)__builtin_ctz(mask);
-            if (bucket->entries[slot] != index || bucket->tags[slot] != (uint16_t)hash)
+            if (bucket->entries[slot] != index || bucket->tags[slot] != (uint16_t)hash) {
                 continue;
+            }
             bucket->used = (uint16_t)(bucket->used & ~(1U << slot));
             bucket->tags[slot] = 0; /* equal states have equal bytes, whatever came before */
             bucket->entries[slot] = 0;
-            for (uint32_t passed = home; passed != at; passed = following(table, passed))
+            for (uint32_t passed = home; passed != at; passed = following(table, passed)) {
                 --table->buckets[passed].overflow;
+            }
             --table->count;
             return true;
         }

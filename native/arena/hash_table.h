@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(HASH_TABLE_SCALAR)
 #include <emmintrin.h>
 #endif
 
@@ -77,7 +77,7 @@ static inline void hash_table_prefetch(const struct hash_table *table, uint64_t 
 /* Bit i: slot i is used and has the tag. */
 static inline uint32_t hash_table_match(const struct hash_table_bucket *bucket, uint16_t tag) {
     uint32_t mask = 0;
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(HASH_TABLE_SCALAR)
     __m128i wanted = _mm_set1_epi16((short)tag);
     __m128i low = _mm_loadu_si128((const __m128i *)(const void *)bucket->tags);
     int32_t last;
@@ -113,11 +113,13 @@ hash_table_find(const struct hash_table *table, uint64_t hash, hash_table_equal 
         uint32_t mask = hash_table_match(bucket, (uint16_t)hash);
         for (; mask != 0; mask &= mask - 1) {
             uint32_t index = bucket->entries[__builtin_ctz(mask)];
-            if (equal(key, index))
+            if (equal(key, index)) {
                 return index;
+            }
         }
-        if (bucket->overflow == 0)
+        if (bucket->overflow == 0) {
             break;
+        }
         at = at + 1 == table->bucket_count ? 0 : at + 1;
     }
     return HASH_TABLE_NONE;

@@ -36,16 +36,19 @@ void timer_wheel_init(struct timer_wheel *wheel, uint32_t slot_count, uint32_t s
 static void put(struct timer_wheel *wheel, void *entries, uint32_t index, uint32_t due,
                 uint32_t earliest) {
     uint32_t latest = wheel->position + wheel->slot_count - 1;
-    if ((int32_t)(due - earliest) < 0)
+    if ((int32_t)(due - earliest) < 0) {
         due = earliest;
-    if ((int32_t)(due - latest) > 0)
+    }
+    if ((int32_t)(due - latest) > 0) {
         due = latest;
+    }
     uint32_t slot = due & (wheel->slot_count - 1);
     struct timer_wheel_link *link = link_of(wheel, entries, index);
     link->previous = slot | IN_SLOT;
     link->next = wheel->heads[slot] - 1;
-    if (link->next != TIMER_WHEEL_NONE)
+    if (link->next != TIMER_WHEEL_NONE) {
         link_of(wheel, entries, link->next)->previous = index;
+    }
     wheel->heads[slot] = index + 1;
     ++wheel->count;
 }
@@ -63,12 +66,14 @@ void timer_wheel_add(struct timer_wheel *wheel, void *entries, uint32_t index, u
 
 void timer_wheel_remove(struct timer_wheel *wheel, void *entries, uint32_t index) {
     struct timer_wheel_link *link = link_of(wheel, entries, index);
-    if ((link->previous & IN_SLOT) != 0)
+    if ((link->previous & IN_SLOT) != 0) {
         wheel->heads[link->previous & ~IN_SLOT] = link->next + 1;
-    else
+    } else {
         link_of(wheel, entries, link->previous)->next = link->next;
-    if (link->next != TIMER_WHEEL_NONE)
+    }
+    if (link->next != TIMER_WHEEL_NONE) {
         link_of(wheel, entries, link->next)->previous = link->previous;
+    }
     --wheel->count;
 }
 
@@ -79,11 +84,13 @@ bool timer_wheel_advance(struct timer_wheel *wheel, void *entries, uint32_t now,
         wheel->started = 1;
     }
     int32_t lag = (int32_t)(now - wheel->position);
-    if (lag <= 0)
+    if (lag <= 0) {
         return true;
+    }
     /* After a leap in time every slot is due, and once round is enough. */
-    if ((uint32_t)lag > wheel->slot_count)
+    if ((uint32_t)lag > wheel->slot_count) {
         wheel->position = now - wheel->slot_count;
+    }
     uint64_t work = (uint64_t)budget * SLOTS_PER_TIMER;
     wheel->behind = 0;
     while (wheel->position != now) {
@@ -97,8 +104,9 @@ bool timer_wheel_advance(struct timer_wheel *wheel, void *entries, uint32_t now,
             uint32_t index = wheel->heads[slot] - 1;
             uint32_t due;
             timer_wheel_remove(wheel, entries, index);
-            if (fire(context, index, now, &due))
+            if (fire(context, index, now, &due)) {
                 put(wheel, entries, index, due, wheel->position + 2);
+            }
         }
         if (work == 0) {
             wheel->behind = 1;

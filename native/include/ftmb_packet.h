@@ -62,15 +62,17 @@ static inline uint16_t ftmb_checksum_fold(uint64_t sum) {
 /* The folded one's complement sum of bytes: 0xffff over a header whose checksum is right. */
 static inline uint16_t ftmb_checksum_sum(const uint8_t *bytes, size_t length) {
     uint64_t sum = 0;
-    for (; length >= 4; bytes += 4, length -= 4)
+    for (; length >= 4; bytes += 4, length -= 4) {
         sum += ftmb_load32(bytes);
+    }
     if (length >= 2) {
         sum += ftmb_load16(bytes);
         bytes += 2;
         length -= 2;
     }
-    if (length != 0)
+    if (length != 0) {
         sum += (uint32_t)bytes[0] << 8;
+    }
     return ftmb_checksum_fold(sum);
 }
 
@@ -96,8 +98,9 @@ static inline void ftmb_checksum_apply(uint8_t *at, uint32_t delta) {
 /* The same for UDP over IPv4, where 0 means that there is no checksum and stays so. */
 static inline void ftmb_checksum_apply_udp(uint8_t *at, uint32_t delta) {
     uint16_t checksum = ftmb_load16(at);
-    if (checksum == 0)
+    if (checksum == 0) {
         return;
+    }
     checksum = ftmb_checksum_changed(checksum, delta);
     ftmb_store16(at, checksum == 0 ? 0xffffU : checksum);
 }
@@ -128,18 +131,22 @@ struct ftmb_ip {
 static inline enum ftmb_ip_fault ftmb_parse_ipv4_at(const uint8_t *frame, uint32_t length,
                                                     uint32_t network, bool quoted,
                                                     struct ftmb_ip *ip) {
-    if (length < network + FTMB_IPV4_SIZE_MIN)
+    if (length < network + FTMB_IPV4_SIZE_MIN) {
         return FTMB_IP_TRUNCATED;
+    }
     const uint8_t *header = frame + network;
     uint32_t header_size = (header[0] & 0x0fU) * 4U;
     uint32_t total = ftmb_load16(header + 2);
     uint16_t fragment = ftmb_load16(header + 6);
-    if (header[0] >> 4 != 4)
+    if (header[0] >> 4 != 4) {
         return FTMB_IP_OTHER;
-    if (header_size < FTMB_IPV4_SIZE_MIN || total < header_size)
+    }
+    if (header_size < FTMB_IPV4_SIZE_MIN || total < header_size) {
         return FTMB_IP_MALFORMED;
-    if (length < network + header_size || (!quoted && length < network + total))
+    }
+    if (length < network + header_size || (!quoted && length < network + total)) {
         return FTMB_IP_TRUNCATED;
+    }
     ip->network = (uint16_t)network;
     ip->transport = (uint16_t)(network + header_size);
     ip->end = (uint16_t)(network + total < length ? network + total : length);
@@ -152,29 +159,36 @@ static inline enum ftmb_ip_fault ftmb_parse_ipv4_at(const uint8_t *frame, uint32
 
 static inline enum ftmb_ip_fault ftmb_parse_ipv4(const uint8_t *frame, uint32_t length,
                                                  struct ftmb_ip *ip) {
-    if (length < FTMB_ETHERNET_SIZE)
+    if (length < FTMB_ETHERNET_SIZE) {
         return FTMB_IP_TRUNCATED;
-    if (ftmb_load16(frame + 12) != FTMB_ETHER_TYPE_IPV4)
+    }
+    if (ftmb_load16(frame + 12) != FTMB_ETHER_TYPE_IPV4) {
         return FTMB_IP_OTHER;
+    }
     return ftmb_parse_ipv4_at(frame, length, FTMB_ETHERNET_SIZE, false, ip);
 }
 
 /* Walks the extension headers that may stand before the transport header. */
 static inline enum ftmb_ip_fault ftmb_parse_ipv6(const uint8_t *frame, uint32_t length,
                                                  struct ftmb_ip *ip) {
-    if (length < FTMB_ETHERNET_SIZE)
+    if (length < FTMB_ETHERNET_SIZE) {
         return FTMB_IP_TRUNCATED;
-    if (ftmb_load16(frame + 12) != FTMB_ETHER_TYPE_IPV6)
+    }
+    if (ftmb_load16(frame + 12) != FTMB_ETHER_TYPE_IPV6) {
         return FTMB_IP_OTHER;
-    if (length < FTMB_ETHERNET_SIZE + FTMB_IPV6_SIZE)
+    }
+    if (length < FTMB_ETHERNET_SIZE + FTMB_IPV6_SIZE) {
         return FTMB_IP_TRUNCATED;
+    }
     const uint8_t *header = frame + FTMB_ETHERNET_SIZE;
     uint32_t at = FTMB_ETHERNET_SIZE + FTMB_IPV6_SIZE;
     uint32_t end = at + ftmb_load16(header + 4);
-    if (header[0] >> 4 != 6)
+    if (header[0] >> 4 != 6) {
         return FTMB_IP_MALFORMED;
-    if (end > length)
+    }
+    if (end > length) {
         return FTMB_IP_TRUNCATED;
+    }
     *ip = (struct ftmb_ip){.network = FTMB_ETHERNET_SIZE, .end = (uint16_t)end, .version = 6};
     uint8_t next = header[6];
     for (uint32_t count = 0; count < FTMB_IPV6_EXTENSIONS_MAX; ++count) {
@@ -185,8 +199,9 @@ static inline enum ftmb_ip_fault ftmb_parse_ipv6(const uint8_t *frame, uint32_t 
             ip->protocol = next;
             return FTMB_IP_WHOLE;
         }
-        if (end < at + 8)
+        if (end < at + 8) {
             return FTMB_IP_TRUNCATED;
+        }
         if (fragment) {
             uint16_t field = ftmb_load16(frame + at + 2);
             ip->fragment = ip->fragment || (field & 0xfff9U) != 0; /* else an atomic fragment */
@@ -195,8 +210,9 @@ static inline enum ftmb_ip_fault ftmb_parse_ipv6(const uint8_t *frame, uint32_t 
         uint32_t size = fragment ? 8U : 8U + frame[at + 1] * 8U;
         next = frame[at];
         at += size;
-        if (at > end)
+        if (at > end) {
             return FTMB_IP_TRUNCATED;
+        }
     }
     return FTMB_IP_MALFORMED;
 }
@@ -215,14 +231,17 @@ static inline enum ftmb_ip_fault ftmb_parse_ip(const uint8_t *frame, uint32_t le
 static inline bool ftmb_transport_whole(const uint8_t *frame, const struct ftmb_ip *ip) {
     const uint8_t *header = frame + ip->transport;
     uint32_t room = (uint32_t)ip->end - ip->transport;
-    if (ip->protocol == FTMB_PROTOCOL_UDP)
+    if (ip->protocol == FTMB_PROTOCOL_UDP) {
         return room >= FTMB_UDP_SIZE && ftmb_load16(header + 4) >= FTMB_UDP_SIZE &&
                ftmb_load16(header + 4) <= room;
-    if (ip->protocol == FTMB_PROTOCOL_TCP)
+    }
+    if (ip->protocol == FTMB_PROTOCOL_TCP) {
         return room >= FTMB_TCP_SIZE_MIN && (header[12] >> 4) * 4U >= FTMB_TCP_SIZE_MIN &&
                (header[12] >> 4) * 4U <= room;
-    if (ip->protocol == FTMB_PROTOCOL_ICMP || ip->protocol == FTMB_PROTOCOL_ICMPV6)
+    }
+    if (ip->protocol == FTMB_PROTOCOL_ICMP || ip->protocol == FTMB_PROTOCOL_ICMPV6) {
         return room >= FTMB_ICMP_SIZE;
+    }
     return true;
 }
 
