@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The options of the NAT: their table, and what is checked that a table cannot say. */
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "nat.h"
+#include "arena/hash_table.h"
+#include "ftmb_packet.h"
+#include "nat_config.h"
 
 #define DAYS_30 2592000U
 #define INDEX_SEED 0x3c6ef372fe94f82bULL

@@ -31,7 +31,8 @@ static void rewrite_quoted(uint8_t *frame, const struct nat_view *view, uint64_t
         ftmb_checksum_apply(transport + 2, port);
     } else if (view->protocol == FTMB_PROTOCOL_UDP) {
         ftmb_checksum_apply_udp(transport + 6, address + port);
-    } else if (view->quoted_transport + 18U <= view->end) { /* seldom quoted as far as that */
+    } else if (view->quoted_transport + 18U <=
+               view->quoted_end) { /* seldom quoted as far as that */
         ftmb_checksum_apply(transport + 16, address + port);
     }
 }

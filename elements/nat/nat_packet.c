@@ -7,7 +7,8 @@
  * gives that endpoint a port of its own range, and so what comes back names the worker by its
  * destination port. An ICMP error belongs to the flow of the packet it quotes.
  */
-#include "nat.h"
+#include "nat_packet.h"
+#include "arena/hash_table.h"
 
 #define STEERING_SEED 0x6a09e667f3bcc908ULL
 
@@ -84,6 +85,7 @@ static enum nat_reason parse_quoted(const struct nat_config *config, const uint8
     view->protocol = quoted.protocol;
     view->quoted_network = quoted.network;
     view->quoted_transport = quoted.transport;
+    view->quoted_end = quoted.end;
     view->local = ours_sent ? nat_endpoint(from, source, quoted.protocol)
                             : nat_endpoint(to, destination, quoted.protocol);
     view->remote = remote_key(config, ours_sent ? to : from,

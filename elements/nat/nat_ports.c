@@ -5,7 +5,7 @@
  * (RFC 4787 REQ-2). The search begins at a random place (RFC 6056) and goes round once, a word of
  * 64 ports at a time, so it is bounded by a thousand words; an exhausted address costs one look.
  */
-#include "nat.h"
+#include "nat_session.h"
 
 #define PAIRING_SEED 0xbb67ae8584caa73bULL
 #define PROTOCOLS 3U

@@ -9,7 +9,7 @@
  * *address*, but TCP sessions are kept by address and port. So a mapping's sessions are a list, of
  * which the newest NAT_SIBLINGS_MAX are looked at; a client seldom has two from one port.
  */
-#include "nat.h"
+#include "nat_session.h"
 
 /* ---- Lookup ---- */
 
@@ -234,9 +234,8 @@ static enum nat_reason admit(const struct nat_config *config, struct nat_state *
     bool is_tcp = view->protocol == FTMB_PROTOCOL_TCP;
     bool begins = is_tcp && (header[13] & 0x12U) == 0x02U; /* SYN, not SYN-ACK */
     if (mapping_place == HASH_TABLE_NONE) {
-        return begins ? NAT_TCP_UNSOLICITED
-               : nat_external_index(config, nat_address(view->local)) == NAT_NONE ? NAT_NOT_EXTERNAL
-                                                                                  : NAT_NO_MAPPING;
+        bool external = nat_external_index(config, nat_address(view->local)) != NAT_NONE;
+        return !external ? NAT_NOT_EXTERNAL : begins ? NAT_TCP_UNSOLICITED : NAT_NO_MAPPING;
     }
     const struct nat_mapping *mapping = &nat_mappings(state)[mapping_place];
     bool open = mapping->fixed || config->filtering == NAT_FILTER_ENDPOINT_INDEPENDENT;

@@ -3,7 +3,7 @@
  * A worker's state: one block of the arena, laid out once, with every array at an offset from
  * its head. All arrays have the size that the configuration gives; nothing grows.
  */
-#include "nat.h"
+#include "nat_session.h"
 
 #include <errno.h>
 #include <stddef.h>
