@@ -21,8 +21,8 @@ packages=(
     clang clang-format libclang-rt-14-dev
     # the programs that the drill sends through the middlebox
     nginx-light curl iperf3 iputils-ping
-    # loading kernel modules and reading process tables
-    kmod procps ca-certificates
+    # loading kernel modules, process tables, the list of files that lint reads
+    kmod procps ca-certificates git
 )
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -60,9 +60,10 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q
     apt-get install -q -y --no-install-recommends "${missing[@]}"
-    if [ $nginx_is_new = yes ] && command -v deb-systemd-helper >/dev/null; then
-        say "nginx: not enabled as a service of this machine"
-        deb-systemd-helper disable nginx.service >/dev/null 2>&1 || true
+    if [ $nginx_is_new = yes ]; then
+        say "nginx: not to be started with the machine"
+        update-rc.d nginx disable >/dev/null 2>&1 || true
+        command -v systemctl >/dev/null && systemctl --quiet disable nginx >/dev/null 2>&1 || true
     fi
 }
 
