@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from ftmb.errors import NotRunningError
 from ftmb.lab import Host, Lab
 
 Status = Mapping[str, Any]
@@ -52,7 +54,9 @@ class LabBox(RunningBox):
         self._orchestrator.start(from_data(self.configuration).to_dict(), foreground=False)
 
     def stop(self) -> None:
-        self._orchestrator.stop(self.name)
+        """Fine if it has not been started, or has ended."""
+        with contextlib.suppress(NotRunningError):
+            self._orchestrator.stop(self.name)
 
 
 def lab_data(lab: Lab, name: str, protection: str) -> dict[str, Any]:
