@@ -14,7 +14,7 @@ CORE_FLAGS := -std=gnu11 -D_GNU_SOURCE -march=$(MARCH) $(OPTIMIZE) -g -fPIC -pth
 CORE_SOURCES := $(filter-out native/port/dpdk_%.c,$(wildcard native/*/*.c)) \
 	$(wildcard elements/*.c elements/*/*.c)
 CORE_OBJECTS := $(CORE_SOURCES:%.c=$(NATIVE_BUILD)/%.o)
-DPDK_SOURCES := $(wildcard native/port/dpdk_*.c)
+DPDK_SOURCES := $(wildcard native/port/dpdk_*.c) native/port/address_resolution.c
 DPDK_OBJECTS := $(DPDK_SOURCES:%.c=$(NATIVE_BUILD)/%.o)
 CORE_MODULE := ftmb/_native/_core.abi3.so
 DPDK_MODULE := ftmb/_native/_dpdk.abi3.so
@@ -33,11 +33,11 @@ $(NATIVE_BUILD)/%.o: %.c
 	@echo "  cc      $<"
 	@$(CC) $(CORE_FLAGS) -c $< -o $@
 
-$(NATIVE_BUILD)/libftmb_core.a: $(CORE_OBJECTS)
-	@rm -f $@ && ar rcs $@ $^
+$(NATIVE_BUILD)/libftmb_core.a: $(CORE_OBJECTS) native/native.mk
+	@rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
-$(NATIVE_BUILD)/libftmb_dpdk.a: $(DPDK_OBJECTS)
-	@rm -f $@ && ar rcs $@ $^
+$(NATIVE_BUILD)/libftmb_dpdk.a: $(DPDK_OBJECTS) native/native.mk
+	@rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
 $(CORE_MODULE): $(NATIVE_BUILD)/libftmb_core.a ftmb/_native/build.py native/include/ftmb_core.cdef.h
 	@echo "  cffi    $@"

@@ -50,6 +50,10 @@ class Peer:
     def output_descriptors(self) -> list[int]:
         return list(self._raw.output_descriptors[0 : self.logger.settings.workers])
 
+    def is_dead(self) -> bool:
+        """What the kernel says, which is earlier than the socket's hang-up."""
+        return bool(lib.pages_is_dead(self._raw.page))
+
     def phase(self) -> str:
         """Loading, replaying, live, fenced or diverged; what it claims."""
         claimed = lib.phase_of_process(self._raw.page)
@@ -70,17 +74,13 @@ class Peer:
 
     def heartbeats(self) -> list[int]:
         """One number for each worker; one that stands still is a worker that hangs."""
-        return [
-            self.worker_counts(worker)["heartbeat"]
-            for worker in range(self.logger.settings.workers)
-        ]
+        workers = range(self.logger.settings.workers)
+        return [int(lib.heartbeat_of_process(self._raw.page, worker)) for worker in workers]
 
     def replayed(self) -> list[int]:
         """For each worker, the last record that it has replayed."""
-        return [
-            self.worker_counts(worker)["replayed"]
-            for worker in range(self.logger.settings.workers)
-        ]
+        workers = range(self.logger.settings.workers)
+        return [int(lib.replayed_of_process(self._raw.page, worker)) for worker in workers]
 
     def remove(self) -> None:
         """Gives the memory back; it must be neither master nor standby any more."""
@@ -112,9 +112,19 @@ class Logger:
 
     def add_port(self, name: str, port: Any) -> None:
         """Ports are numbered in the order in which they are added."""
-        base = ffi.cast("struct port *", int(ffi.cast("uintptr_t", port)))
+        base = ffi.cast("struct port *", port)
         check(lib.logger_add_port(self.pointer, base), "adding a port")
         self.ports[name] = base
+
+    def descriptors(self) -> list[int]:
+        """Read-only: the logger's page, then all input logs, then all access logs."""
+        workers = self.settings.workers
+        raw = self.pointer
+        return [
+            raw.page_descriptor,
+            *raw.input_descriptors[0:workers],
+            *raw.access_descriptors[0:workers],
+        ]
 
     def add_peer(self, epoch: int) -> Peer:
         """The memory for a new master or standby with this place in the sequence of masters."""
@@ -152,9 +162,22 @@ class Logger:
         index = -1 if peer is None else peer.index
         check(lib.logger_set_standby(self.pointer, index), "setting the standby")
 
+    def watch(self, peer: Peer | None) -> None:
+        """Raises `death_event` as soon as the kernel says that this process died."""
+        lib.logger_watch(self.pointer, -1 if peer is None else peer.index)
+
+    @property
+    def death_event(self) -> int:
+        """An eventfd; the logger's own."""
+        return int(self.pointer.death_event)
+
     def open_ports(self) -> None:
         """From now on frames are taken from the ports."""
         lib.logger_open_ports(self.pointer)
+
+    def discard_input(self) -> None:
+        """With no master: the next one begins behind what was logged by now."""
+        lib.logger_discard_input(self.pointer)
 
     def master_is_rejected(self) -> bool:
         """Whether the master wrote what no sane master writes; nothing of it is read any more."""

@@ -120,6 +120,10 @@ class Process:
         """One step of one worker on this thread; whether it found anything to do."""
         return bool(lib.process_step(self.pointer, worker))
 
+    def is_fenced(self) -> bool:
+        """Whether another master's epoch has come: this process has no way out any more."""
+        return bool(lib.phase_of_process(self._page) == lib.PHASE_FENCED)
+
     def replayed(self) -> list[int]:
         """For each worker, the last record that its state includes."""
         workers = range(self.settings.workers)

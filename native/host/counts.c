@@ -79,3 +79,11 @@ void counts_of_worker(const struct process_page *page, uint32_t worker,
 uint32_t phase_of_process(const struct process_page *page) {
     return atomic_load_explicit(&page->phase, memory_order_acquire);
 }
+
+uint64_t heartbeat_of_process(const struct process_page *page, uint32_t worker) {
+    return load(&page->workers[worker].heartbeat);
+}
+
+uint64_t replayed_of_process(const struct process_page *page, uint32_t worker) {
+    return atomic_load_explicit(&page->workers[worker].replayed, memory_order_acquire);
+}

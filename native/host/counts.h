@@ -43,5 +43,7 @@ void counts_of_queue(const struct logger *logger, uint32_t worker, struct queue_
 void counts_of_worker(const struct process_page *page, uint32_t worker,
                       struct worker_counts *counts);
 uint32_t phase_of_process(const struct process_page *page);
+uint64_t heartbeat_of_process(const struct process_page *page, uint32_t worker);
+uint64_t replayed_of_process(const struct process_page *page, uint32_t worker);
 
 #endif

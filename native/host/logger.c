@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -88,6 +89,7 @@ struct logger *logger_create(const struct logger_settings *settings,
     memset(logger, 0, sizeof(*logger));
     logger->settings = *settings;
     logger->page_descriptor = -1;
+    logger->death_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     memset(logger->input_descriptors, -1, sizeof(logger->input_descriptors));
     memset(logger->access_descriptors, -1, sizeof(logger->access_descriptors));
     *error = create_page(logger);
@@ -105,16 +107,17 @@ void logger_destroy(struct logger *logger) {
     if (logger == NULL) {
         return;
     }
+    input_logger_release(&logger->input);
+    output_logger_release(&logger->output);
     for (int peer = 0; peer < (int)PEERS_MAX; peer++) {
         logger_remove_peer(logger, peer);
     }
-    input_logger_release(&logger->input);
-    output_logger_release(&logger->output);
     for (uint32_t index = 0; index < FTMB_WORKERS_MAX; index++) {
         close_descriptor(&logger->input_descriptors[index]);
         close_descriptor(&logger->access_descriptors[index]);
     }
     close_descriptor(&logger->page_descriptor);
+    close_descriptor(&logger->death_event);
     if (logger->page != NULL) {
         shared_memory_unmap(logger->page,
                             (sizeof(struct logger_page) + 4095) & ~(size_t)4095);
@@ -137,13 +140,11 @@ static int fill_peer(struct logger *logger, struct peer *peer) {
         return -errno;
     }
     for (uint32_t index = 0; index < logger->settings.workers; index++) {
-        struct ring ring;
-        int error = ring_create(&ring, "ftmb-output-log", logger->settings.output_size,
-                                &peer->output_descriptors[index]);
+        int error = ring_create(&peer->outputs[index], "ftmb-output-log",
+                                logger->settings.output_size, &peer->output_descriptors[index]);
         if (error != 0) {
             return error;
         }
-        ring_detach(&ring);
     }
     return 0;
 }
@@ -173,6 +174,7 @@ void logger_remove_peer(struct logger *logger, int index) {
     }
     for (uint32_t worker = 0; worker < FTMB_WORKERS_MAX; worker++) {
         close_descriptor(&peer->output_descriptors[worker]);
+        ring_detach(&peer->outputs[worker]);
     }
     if (peer->page != NULL) {
         shared_memory_unmap(peer->page, (sizeof(struct process_page) + 4095) & ~(size_t)4095);
@@ -200,17 +202,29 @@ static void serve_request(struct logger *logger) {
     }
     if (kind == REQUEST_CHANGE_MASTER) {
         output_logger_change_master(&logger->output, request->epoch,
-                                    request->has_rings ? request->rings : NULL);
+                                    request->rings);
     } else if (kind == REQUEST_SET_STANDBY) {
-        output_logger_set_standby(&logger->output, request->standby);
+        output_logger_set_standby(&logger->output, request->page);
+    } else if (kind == REQUEST_WATCH) {
+        logger->watched = request->page;
+    } else if (kind == REQUEST_DISCARD_INPUT) {
+        output_logger_discard_input(&logger->output);
     } else {
         logger->input.is_open = true;
     }
     atomic_store_explicit(&request->kind, REQUEST_NONE, memory_order_release);
 }
 
+static void watch_master(struct logger *logger) {
+    if (logger->watched != NULL && pages_is_dead(logger->watched)) {
+        logger->watched = NULL;
+        eventfd_write(logger->death_event, 1);
+    }
+}
+
 uint64_t logger_step(struct logger *logger, uint64_t now_ns) {
     serve_request(logger);
+    watch_master(logger);
     uint64_t moved = input_logger_poll(&logger->input, now_ns);
     moved += output_logger_poll(&logger->output);
     counter_add(&logger->page->heartbeat, 1);
@@ -262,27 +276,30 @@ static void hand_over(struct logger *logger, enum logger_request_kind kind) {
 
 int logger_change_master(struct logger *logger, int index) {
     struct logger_request *request = &logger->request;
-    request->has_rings = index >= 0;
-    request->epoch = index >= 0 ? logger->peers[index].epoch : logger->output.epoch + 1;
-    for (uint32_t worker = 0; index >= 0 && worker < logger->settings.workers; worker++) {
-        int error = ring_attach(&request->rings[worker],
-                                logger->peers[index].output_descriptors[worker], true);
-        if (error != 0) {
-            return error;
-        }
-    }
+    struct peer *peer = index >= 0 ? &logger->peers[index] : NULL;
+    request->epoch = peer != NULL ? peer->epoch : logger->output.epoch + 1;
+    request->rings = peer != NULL ? peer->outputs : NULL;
     hand_over(logger, REQUEST_CHANGE_MASTER);
     return 0;
 }
 
 int logger_set_standby(struct logger *logger, int index) {
-    logger->request.standby = index >= 0 ? logger->peers[index].page : NULL;
+    logger->request.page = index >= 0 ? logger->peers[index].page : NULL;
     hand_over(logger, REQUEST_SET_STANDBY);
     return 0;
 }
 
+void logger_watch(struct logger *logger, int index) {
+    logger->request.page = index >= 0 ? logger->peers[index].page : NULL;
+    hand_over(logger, REQUEST_WATCH);
+}
+
 void logger_open_ports(struct logger *logger) {
     hand_over(logger, REQUEST_OPEN);
+}
+
+void logger_discard_input(struct logger *logger) {
+    hand_over(logger, REQUEST_DISCARD_INPUT);
 }
 
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker) {

@@ -35,6 +35,7 @@ struct peer {
     struct process_page *page; /* mapped read-only */
     int page_descriptor;       /* writable, for the peer */
     int output_descriptors[FTMB_WORKERS_MAX];
+    struct ring outputs[FTMB_WORKERS_MAX]; /* mapped from the start: a failover must not wait */
 };
 #define PEERS_MAX 8U
 
@@ -43,14 +44,15 @@ enum logger_request_kind {
     REQUEST_CHANGE_MASTER,
     REQUEST_SET_STANDBY,
     REQUEST_OPEN,
+    REQUEST_DISCARD_INPUT,
+    REQUEST_WATCH,
 };
 
 struct logger_request {
     _Atomic uint32_t kind;
     uint32_t epoch;
-    struct ring rings[FTMB_WORKERS_MAX];
-    bool has_rings;
-    const struct process_page *standby;
+    const struct ring *rings;         /* NULL: nobody is to be master */
+    const struct process_page *page;  /* of the standby, or of the process to watch */
 };
 
 struct logger {
@@ -64,6 +66,9 @@ struct logger {
     struct peer peers[PEERS_MAX];
     struct logger_request request;
     _Atomic bool must_stop;
+    /* An eventfd that the packet thread raises once when it sees the master dead. */
+    int death_event;
+    const struct process_page *watched; /* the packet thread's; NULL: nobody */
     _Atomic uint64_t busy_cycles, rounds;
 };
 
@@ -92,7 +97,12 @@ uint64_t logger_step(struct logger *logger, uint64_t now_ns);
 /* Control; each waits until the packet thread has done it (at once in tests without one). */
 int logger_change_master(struct logger *logger, int peer); /* < 0: nobody */
 int logger_set_standby(struct logger *logger, int peer);   /* < 0: nobody */
+/* Raises `death_event` when this peer dies; < 0: watches nobody. */
+void logger_watch(struct logger *logger, int peer);
 void logger_open_ports(struct logger *logger);
+/* Without protection and without a master: what arrived meanwhile is lost, as it is when a
+ * middlebox of today is restarted. */
+void logger_discard_input(struct logger *logger);
 
 /* Where in a worker's access log a new standby begins to read. */
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker);

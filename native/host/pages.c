@@ -2,6 +2,7 @@
 #include "host/pages.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 
 #include "log/shared_memory.h"
 
@@ -19,6 +20,23 @@ static void *map(int descriptor, size_t size, bool writable, int *error) {
     void *page = shared_memory_map(descriptor, mapped_size(size), writable);
     *error = page == NULL ? -errno : 0;
     return page;
+}
+
+int pages_begin_life(struct process_page *page) {
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    int error = pthread_mutex_init(&page->life, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    return error == 0 ? -pthread_mutex_lock(&page->life) : -error;
+}
+
+bool pages_is_dead(const struct process_page *page) {
+    /* The futex word is the mutex's first member; a page written over can at worst claim a death,
+     * which is what its writer then deserves. */
+    const _Atomic uint32_t *word = (const _Atomic uint32_t *)&page->life.__data.__lock;
+    return (atomic_load_explicit(word, memory_order_relaxed) & FUTEX_OWNER_DIED) != 0;
 }
 
 struct logger_page *pages_map_logger(int descriptor, int *error) {

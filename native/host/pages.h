@@ -13,7 +13,9 @@
 #ifndef FTMB_PAGES_H
 #define FTMB_PAGES_H
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ftmb_element.h"
@@ -58,13 +60,24 @@ struct worker_status {
     _Atomic uint64_t worker_drops[WORKER_DROPS];
 };
 
+/*
+ * `life` is a robust mutex that the process's main thread holds for as long as it lives. When that
+ * thread dies the kernel marks it at once (set_robust_list(2)), long before a dying process's
+ * memory is unmapped and its sockets hang up: with large logs that takes tens of milliseconds.
+ */
 struct process_page {
     uint64_t magic;
     uint32_t version;
     uint32_t epoch; /* the process's place in the sequence of masters */
     _Atomic uint32_t phase;
+    _Alignas(64) pthread_mutex_t life;
     struct worker_status workers[FTMB_WORKERS_MAX];
 };
+
+/* In a master or standby: takes `life`, on the thread whose death is to be noticed. 0 or -errno. */
+int pages_begin_life(struct process_page *page);
+/* In the logger process: whether the kernel says that the holder of `life` died. */
+bool pages_is_dead(const struct process_page *page);
 
 /* In a master or standby: maps what the logger process handed over, until the process ends.
  * NULL with *error: -EPROTO (another version's), or -errno. */

@@ -81,7 +81,10 @@ struct process *process_create(const struct process_settings *settings,
     page->magic = PAGES_MAGIC;
     page->version = PAGES_VERSION;
     page->epoch = settings->epoch;
-    *error = init_process(process, settings);
+    *error = pages_begin_life(page);
+    if (*error == 0) {
+        *error = init_process(process, settings);
+    }
     if (*error != 0) {
         process_destroy(process);
         return NULL;

@@ -87,12 +87,13 @@ struct logger_settings { uint32_t workers; uint32_t idle; uint64_t input_size, a
 struct process_page;
 struct logger_page;
 struct peer { uint32_t epoch; bool is_used; struct process_page *page; int page_descriptor;
-              int output_descriptors[64]; };
+              int output_descriptors[64]; ...; };
 struct logger {
     int page_descriptor;
     int input_descriptors[64];
     int access_descriptors[64];
     struct peer peers[8];
+    int death_event;
     ...;
 };
 struct logger *logger_create(const struct logger_settings *settings,
@@ -108,7 +109,9 @@ void logger_stop(struct logger *logger);
 uint64_t logger_step(struct logger *logger, uint64_t now_ns);
 int logger_change_master(struct logger *logger, int peer);
 int logger_set_standby(struct logger *logger, int peer);
+void logger_watch(struct logger *logger, int peer);
 void logger_open_ports(struct logger *logger);
+void logger_discard_input(struct logger *logger);
 uint64_t logger_committed(const struct logger *logger, uint32_t worker);
 bool logger_master_is_rejected(const struct logger *logger);
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker);
@@ -135,7 +138,10 @@ void counts_of_worker(const struct process_page *page, uint32_t worker,
                       struct worker_counts *counts);
 enum process_phase { PHASE_LOADING, PHASE_REPLAYING, PHASE_LIVE, PHASE_FENCED, PHASE_DIVERGED,
                      ... };
+bool pages_is_dead(const struct process_page *page);
 uint32_t phase_of_process(const struct process_page *page);
+uint64_t heartbeat_of_process(const struct process_page *page, uint32_t worker);
+uint64_t replayed_of_process(const struct process_page *page, uint32_t worker);
 
 /* Masters and standbys */
 struct process_settings { uint32_t epoch; uint32_t workers; uint64_t arena_address;

@@ -50,7 +50,6 @@ void output_logger_release(struct output_logger *logger) {
         free(queue->pending);
         free(queue->vectors);
         ring_detach(&queue->access);
-        ring_detach(&queue->ring);
         memset(queue, 0, sizeof(*queue));
     }
 }
@@ -291,10 +290,7 @@ void output_logger_change_master(struct output_logger *logger, uint32_t epoch,
                                         ? 0
                                         : pending_of(queue, queue->received)->input_sequence;
         }
-        ring_detach(&queue->ring);
-        if (rings != NULL) {
-            queue->ring = rings[index];
-        }
+        queue->ring = rings != NULL ? rings[index] : (struct ring){0};
         queue->position = 0;
         memset(queue->vector, 0, sizeof(queue->vector));
     }
@@ -311,13 +307,11 @@ void output_logger_set_standby(struct output_logger *logger, const struct proces
     logger->standby = standby;
 }
 
-bool output_logger_standby_has(const struct output_logger *logger, const uint64_t *numbers) {
-    for (uint32_t index = 0; index < logger->workers && logger->standby != NULL; index++) {
-        uint64_t replayed = atomic_load_explicit(&logger->standby->workers[index].replayed,
-                                                 memory_order_acquire);
-        if (replayed < numbers[index]) {
-            return false;
-        }
+void output_logger_discard_input(struct output_logger *logger) {
+    for (uint32_t index = 0; index < logger->workers && !logger->has_master; index++) {
+        struct input_queue *input = &logger->input->queues[index];
+        logger->queues[index].input_sequence = input->sequence;
+        input->retained_sequence = input->sequence;
+        input->retained_position = input->position;
     }
-    return logger->standby != NULL;
 }

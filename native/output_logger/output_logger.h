@@ -40,7 +40,7 @@ struct pending_record {
 };
 
 struct output_queue {
-    struct ring ring;  /* of the present master */
+    struct ring ring;  /* of the present master; borrowed */
     uint64_t position; /* received up to here */
     uint64_t received; /* record numbers */
     uint64_t released;
@@ -96,14 +96,14 @@ uint64_t output_logger_poll(struct output_logger *logger);
 /*
  * The fence and the cut: takes the last whole records of the present master, computes the cut,
  * releases what is in it, throws the rest away, and from then on accepts only `epoch`, whose
- * output logs are `rings` (taken over; NULL: nobody is master for now).
+ * output logs are `rings` (borrowed until the next change; NULL: nobody is master for now).
  */
 void output_logger_change_master(struct output_logger *logger, uint32_t epoch,
                                  const struct ring *rings);
 /* From now on logs are kept for this standby (NULL: for none). Borrows the page. */
 void output_logger_set_standby(struct output_logger *logger, const struct process_page *standby);
 
-/* Whether the standby has what is committed at this moment, and could take over. */
-bool output_logger_standby_has(const struct output_logger *logger, const uint64_t *numbers);
+/* With no master: the next one begins behind what was logged by now. */
+void output_logger_discard_input(struct output_logger *logger);
 
 #endif
