@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The logger process: `python -m ftmb.processes.logger RUN_DIRECTORY`.
+
+It owns the ports and the memory of all logs, runs the packet thread in C, and with its other
+thread watches the replicas and carries out failovers. It needs nobody for that: the orchestrator
+only brings new replicas. Messages, beside those of replica.py:
+
+    from the orchestrator    orchestrate {pid}, spawn failed {reason}
+    to the orchestrator      spawn {count}, replica failed {reason}, kill {pid}
+    from anybody             status, crash in element, stop; each is answered
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from ftmb._native.dpdk import PortError
+from ftmb._native.elements import Pipeline
+from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings
+from ftmb._native.process import PAGES_VERSION
+from ftmb.processes import ports
+from ftmb.processes.journal import note
+from ftmb.processes.messages import Channel, HungUp, Message, Refused, Server
+from ftmb.processes.namespace import enter_network_namespace
+from ftmb.processes.status import status_of
+from ftmb.recovery.plan import Stage
+from ftmb.recovery.protection import Protection
+from ftmb.recovery.replicas import ReplicaHandle
+
+SOCKET_NAME = "control.sock"
+BUSY_LOOK_S = 0.001  # between looks while something is under way
+REPLICAS_WANTED = 3  # master, standby, and a spare that is ready to become the next standby
+SPAWN_PATIENCE_S = 10.0
+FENCED_PATIENCE_S = 10.0  # a fenced replica that has not ended by then is killed
+
+
+def choose_idle(configuration: dict[str, Any]) -> str:
+    """`auto`: spin when every thread has a core of its own, else sleep."""
+    idle: str = configuration["workers"]["idle"]
+    if idle != "auto":
+        return idle
+    copies = 2 if configuration["protection"] == "standby" else 1
+    threads = 1 + copies * configuration["workers"]["count"]
+    return "spin" if len(os.sched_getaffinity(0)) > threads else "sleep"
+
+
+class LoggerProcess:
+    """The control thread of the logger process."""
+
+    def __init__(self, run_directory: Path) -> None:
+        self.run_directory = run_directory
+        self.configuration = json.loads((run_directory / "box.json").read_text())
+        enter_network_namespace(self.configuration["network_namespace"])
+        workers = self.configuration["workers"]["count"]
+        names = [port["name"] for port in self.configuration["ports"]]
+        logs = self.configuration["logs"]
+        self.idle = choose_idle(self.configuration)
+        self.wants_standby = self.configuration["protection"] == "standby"
+        settings = LoggerSettings(
+            workers=workers,
+            idle=self.idle,
+            input_size=logs["input_mib"] * MEBIBYTE,
+            access_size=logs["access_mib"] * MEBIBYTE,
+            output_size=logs["output_mib"] * MEBIBYTE,
+            is_logged=self.wants_standby,
+        )
+        pipeline = Pipeline(self.configuration["pipeline"], names, workers)
+        self.logger = Logger(settings, pipeline)
+        bound = self.configuration["heartbeat"]["bound_ms"] / 1000
+        self.protection = Protection(
+            self.logger, wants_standby=self.wants_standby, heartbeat_bound=bound
+        )
+        self.steady_look = bound / 4
+        self.ports: list[Any] = []
+        self.devices: dict[str, str] = {}
+        self.selector = selectors.DefaultSelector()
+        self.orchestrator: Channel | None = None
+        self.orchestrator_pid: int | None = None
+        self.spawning: list[float] = []  # when each replica on its way was asked for
+        self.must_stop = False
+
+    def run(self) -> None:
+        """Opens the ports, serves until told to stop."""
+        packets = threading.Thread(target=self._run_packets, name="loggers")
+        self.started = threading.Event()
+        self.port_error: PortError | None = None
+        packets.start()
+        self.started.wait()
+        if self.port_error is not None:
+            packets.join()
+            raise self.port_error
+        server = Server(self.run_directory / SOCKET_NAME)
+        self.selector.register(server, selectors.EVENT_READ, None)
+        note("ready", ports=self.devices, idle=self.idle)
+        try:
+            self.selector.register(self.logger.death_event, selectors.EVENT_READ, None)
+            while not self.must_stop:
+                self._serve(server)
+        finally:
+            server.close()
+            self.logger.stop()
+            packets.join()
+
+    def _run_packets(self) -> None:
+        """The packet thread: EAL belongs to it, so it opens and closes the ports too."""
+        try:
+            self.ports, self.devices = ports.open_all(self.configuration, self.logger.add_port)
+        except PortError as error:
+            self.port_error = error
+            self.started.set()
+            return
+        self.started.set()
+        self.logger.run(self.configuration["logger"]["core"])
+        for port in self.ports:
+            port.close()
+
+    def _serve(self, server: Server) -> None:
+        settled = self.protection.is_settled()
+        for key, _ in self.selector.select(self.steady_look if settled else BUSY_LOOK_S):
+            if key.fileobj is server:
+                self._accept(server)
+            elif key.fileobj == self.logger.death_event:
+                os.eventfd_read(self.logger.death_event)
+                self.protection.master_died()
+            else:
+                self._read(key.data)
+        self.protection.look(time.monotonic())
+        self.protection.advance()
+        self._forget_closed()
+        self._ask_for_replicas()
+        self._kill_what_stays()
+
+    def _accept(self, server: Server) -> None:
+        try:
+            channel, pid = server.accept()
+        except (Refused, OSError) as error:
+            note("caller refused", reason=str(error))
+            return
+        self.selector.register(channel, selectors.EVENT_READ, (channel, pid))
+
+    def _read(self, caller: tuple[Channel, int]) -> None:
+        channel, pid = caller
+        try:
+            message, descriptors = channel.receive()
+            for descriptor in descriptors:  # nobody has any to give
+                os.close(descriptor)
+            self._handle(channel, pid, message)
+        except HungUp:
+            self._hung_up(channel)
+        except (Refused, KeyError, TypeError, ValueError) as error:
+            note("message refused", pid=pid, reason=repr(error))
+            self._hung_up(channel)
+
+    def _handle(self, channel: Channel, pid: int, message: Message) -> None:
+        match message["kind"]:
+            case "hello":
+                self._hello(channel, pid, message)
+            case "prepared":
+                self._replica(channel).stage = Stage.PREPARED
+            case "started":
+                replica = self._replica(channel)
+                replica.start_records = [int(record) for record in message["records"]]
+                replica.stage = Stage.STARTED
+            case "snapshot done":
+                self.protection.snapshot_done(bool(message["ok"]), int(message["pause_ns"]))
+            case "failed":
+                note("replica failed", pid=pid, reason=message["reason"])
+                self._tell_orchestrator({"kind": "replica failed", "reason": message["reason"]})
+            case "fenced":
+                self.protection.fenced_count += 1
+                note("fenced", pid=pid)
+            case "orchestrate":
+                self.orchestrator, self.orchestrator_pid = channel, pid
+                self.spawning = []
+            case "spawn failed":
+                self.spawning = self.spawning[1:]
+            case "status":
+                channel.send({"kind": "status", "status": status_of(self)})
+            case "crash in element":
+                self._crash(channel)
+            case "stop":
+                self.must_stop = True
+                channel.send({"kind": "stopping"})
+            case unknown:
+                raise Refused(f"unknown kind {unknown!r}")
+
+    def _crash(self, channel: Channel) -> None:
+        master = self.protection.master
+        if master is not None:
+            master.send({"kind": "crash"})
+        channel.send({"kind": "crashing" if master else "no master"})
+
+    def _hello(self, channel: Channel, pid: int, message: Message) -> None:
+        if message["version"] != PAGES_VERSION:
+            channel.send({"kind": "refused"})
+            raise Refused(f"replica of version {message['version']}, not {PAGES_VERSION}")
+        self.spawning = self.spawning[1:]
+        peer = self.logger.add_peer(self.protection.next_epoch())
+        replica = ReplicaHandle(channel, pid, peer)
+        self.protection.spares.append(replica)
+        is_first = self.protection.master is None
+        cores = self.configuration["workers" if is_first else "standby"]["cores"]
+        replica.send(
+            {
+                "kind": "prepare",
+                "epoch": peer.epoch,
+                "configuration": self.configuration,
+                "idle": self.idle,
+                "cores": cores,
+            },
+            self._descriptors_for(replica),
+        )
+
+    def _descriptors_for(self, replica: ReplicaHandle) -> list[int]:
+        page, *logs = self.logger.descriptors()
+        return [page, replica.peer.page_descriptor, *logs, *replica.peer.output_descriptors]
+
+    def _replica(self, channel: Channel) -> ReplicaHandle:
+        for replica in self.protection.alive():
+            if replica.channel is channel:
+                return replica
+        raise Refused("not a replica that is in use")
+
+    def _hung_up(self, channel: Channel) -> None:
+        self.selector.unregister(channel)
+        for replica in self.protection.alive():
+            if replica.channel is channel:
+                replica.lose("hangup")
+                return
+        self.protection.fenced = [
+            replica for replica in self.protection.fenced if replica.channel is not channel
+        ]
+        if channel is self.orchestrator:
+            self.orchestrator = self.orchestrator_pid = None
+            note("orchestrator gone", effect="no new standby until it is started again")
+        channel.close()
+
+    def _forget_closed(self) -> None:
+        """Channels that were closed on our side."""
+        for key in list(self.selector.get_map().values()):
+            if key.data is not None and key.data[0].fileno() < 0:
+                self.selector.unregister(key.fileobj)
+
+    def _ask_for_replicas(self) -> None:
+        """Tells the orchestrator how many are missing."""
+        now = time.monotonic()
+        self.spawning = [since for since in self.spawning if now - since < SPAWN_PATIENCE_S]
+        wanted = REPLICAS_WANTED if self.wants_standby else 1
+        missing = wanted - len(self.protection.alive()) - len(self.spawning)
+        if missing > 0 and self.orchestrator is not None:
+            self._tell_orchestrator({"kind": "spawn", "count": missing})
+            self.spawning += [now] * missing
+
+    def _kill_what_stays(self) -> None:
+        """A fenced replica does no harm, but a hung one would keep its memory for ever."""
+        now = time.monotonic()
+        for replica in self.protection.fenced:
+            if replica.fenced_at is not None and now - replica.fenced_at > FENCED_PATIENCE_S:
+                replica.fenced_at = None
+                self._tell_orchestrator({"kind": "kill", "pid": replica.pid})
+
+    def _tell_orchestrator(self, message: Message) -> None:
+        if self.orchestrator is not None:
+            try:
+                self.orchestrator.send(message)
+            except HungUp:
+                pass  # its hang-up is on its way
+
+
+def main(arguments: list[str]) -> int:
+    """The process's whole life; the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the orchestrator's to handle
+    try:
+        process = LoggerProcess(Path(arguments[0]))
+        signal.signal(signal.SIGTERM, lambda *_: setattr(process, "must_stop", True))
+        process.run()
+    except (PortError, OSError, ValueError) as error:
+        note("logger failed", reason=str(error), severity="error")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

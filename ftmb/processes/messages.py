@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How the processes of a box speak to one another: JSON over a local SOCK_SEQPACKET socket.
+
+One message is one packet, with descriptors beside it where memory is handed over. A process that
+dies hangs up at once, which is how its death is noticed. The server asks the kernel who calls
+(SO_PEERCRED) and serves its own user and root alone.
+
+A message is an object with a "kind"; the kinds stand in logger.py and replica.py beside the code
+that answers them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+MESSAGE_SIZE_MAX = 1 << 18
+DESCRIPTORS_MAX = 200
+CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+Message = dict[str, Any]
+
+
+class Refused(Exception):
+    """The other side sent something that is no message, or may not call."""
+
+
+class HungUp(Exception):
+    """The other side is gone."""
+
+
+class Channel:
+    """One end of a connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MESSAGE_SIZE_MAX)
+
+    @classmethod
+    def connect(cls, path: Path) -> Channel:
+        """To the logger process of a box; OSError if there is none."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+        try:
+            connection.connect(str(path))
+        except OSError:
+            connection.close()
+            raise
+        return cls(connection)
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def send(self, message: Message, descriptors: list[int] | None = None) -> None:
+        """Sends; raises HungUp if nobody is there any more."""
+        data = json.dumps(message).encode()
+        if len(data) > MESSAGE_SIZE_MAX:
+            raise ValueError(f"a message of {len(data)} bytes is too large")
+        try:
+            socket.send_fds(self.socket, [data], descriptors or [], socket.MSG_NOSIGNAL)
+        except (BrokenPipeError, ConnectionError, BlockingIOError) as error:
+            raise HungUp from error
+
+    def receive(self) -> tuple[Message, list[int]]:
+        """The next message and its descriptors, which are the caller's to close."""
+        try:
+            data, descriptors, flags, _ = socket.recv_fds(
+                self.socket, MESSAGE_SIZE_MAX, DESCRIPTORS_MAX, socket.MSG_CMSG_CLOEXEC
+            )
+        except ConnectionError as error:
+            raise HungUp from error
+        if not data:
+            raise HungUp
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            self._close_all(descriptors)
+            raise Refused("a message was cut short")
+        try:
+            message = json.loads(data)
+        except ValueError as error:
+            self._close_all(descriptors)
+            raise Refused("not JSON") from error
+        if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
+            self._close_all(descriptors)
+            raise Refused("a message without a kind")
+        return message, descriptors
+
+    @staticmethod
+    def _close_all(descriptors: list[int]) -> None:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def ask(self, message: Message) -> Message:
+        """Sends and waits for the answer."""
+        self.send(message)
+        answer, descriptors = self.receive()
+        self._close_all(descriptors)
+        return answer
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Server:
+    """The logger process's door."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+        path.unlink(missing_ok=True)
+        old_mask = os.umask(0o177)
+        try:
+            self.socket.bind(str(path))
+        finally:
+            os.umask(old_mask)
+        self.socket.listen(64)
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def accept(self) -> tuple[Channel, int]:
+        """The caller and its process id; Refused for another user."""
+        connection, _ = self.socket.accept()
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+        pid, user, _ = CREDENTIALS.unpack(raw)
+        if user not in (0, os.geteuid()):
+            connection.close()
+            raise Refused(f"user {user} may not control this box")
+        return Channel(connection), pid
+
+    def close(self) -> None:
+        self.socket.close()
+        self.path.unlink(missing_ok=True)

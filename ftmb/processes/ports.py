@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Opening a box's ports: EAL's arguments, huge pages or none, and interface names as devices.
+
+An interface name becomes AF_XDP where that is possible and AF_PACKET where it is not; which one
+was taken is noted in the log and shown in the status.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ftmb._native import dpdk
+from ftmb.processes.journal import note
+
+PAGES_NEEDED = 64  # huge pages of 2 MiB for EAL and the ports' packets
+MEMORY_MIB_WITHOUT = 256
+FREE_PAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
+
+
+def has_huge_pages() -> bool:
+    """Whether enough free huge pages are there for the ports."""
+    try:
+        return int(FREE_PAGES.read_text()) >= PAGES_NEEDED
+    except (OSError, ValueError):
+        return False
+
+
+def eal_arguments(configuration: dict[str, Any]) -> list[str]:
+    """In memory, so that nothing is left behind; no device but those that are asked for."""
+    core = configuration["logger"]["core"]
+    arguments = ["ftmb", "--in-memory", "-l", str(min(os.sched_getaffinity(0)))]
+    if core is not None:
+        arguments[-1] = str(core)
+    arguments += ["--no-telemetry", "--log-level", "*:error"]
+    if configuration["memory"]["hugepages"] == "auto" and has_huge_pages():
+        arguments += ["-m", str(PAGES_NEEDED * 2)]
+    else:
+        note("no huge pages", effect="ports use ordinary memory, somewhat slower")
+        arguments += ["--no-huge", "-m", str(MEMORY_MIB_WITHOUT)]
+    names = [port["device"] for port in configuration["ports"]]
+    if all(is_interface(name) or name.startswith("net_") for name in names):
+        arguments.append("--no-pci")
+    else:  # no other PCI device than the box's own
+        for name in names:
+            if ":" in name and not name.startswith("net_"):
+                arguments += ["-a", name]
+    return arguments
+
+
+def is_interface(device: str) -> bool:
+    """Whether a device string is the name of a network interface of this namespace."""
+    try:
+        socket.if_nametoindex(device)
+    except OSError:
+        return False
+    return True
+
+
+def candidates(device: str, index: int, descriptors: int) -> list[str]:
+    """The DPDK device strings to try for a configured device, best first."""
+    if not is_interface(device):
+        return [device]
+    frames = max(descriptors, 2048)
+    return [
+        f"net_af_xdp{index},iface={device}",
+        f"net_af_packet{index},iface={device},framecnt={frames},qdisc_bypass=1",
+    ]
+
+
+def open_port(port: dict[str, Any], index: int) -> tuple[dpdk.DpdkPort, str]:
+    """The opened port and the device string that it was opened by; PortError if none works."""
+    reasons: list[str] = []
+    for device in candidates(port["device"], index, port["descriptors"]):
+        try:
+            opened = dpdk.DpdkPort(
+                device,
+                queues=port["queues"],
+                descriptors=port["descriptors"],
+                addresses=port["addresses"],
+                gateway=port["gateway"],
+            )
+        except dpdk.PortError as error:
+            reasons.append(str(error))
+            note("port not opened", port=port["name"], device=device, reason=str(error))
+            continue
+        return opened, device
+    raise dpdk.PortError(
+        f"port '{port['name']}': " + "; ".join(reasons) + ". Is the device's name right, free, "
+        "and not in use by another program?"
+    )
+
+
+def open_all(
+    configuration: dict[str, Any], add: Callable[[str, Any], None]
+) -> tuple[list[dpdk.DpdkPort], dict[str, str]]:
+    """Opens every port and gives each to `add(name, port)`; the ports and their devices."""
+    dpdk.start(eal_arguments(configuration))
+    opened: list[dpdk.DpdkPort] = []
+    devices: dict[str, str] = {}
+    for index, port in enumerate(configuration["ports"]):
+        made, device = open_port(port, index)
+        opened.append(made)
+        devices[port["name"]] = device
+        add(port["name"], made.base())
+    return opened, devices

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A replica: the process of a master or a standby. `python -m ftmb.processes.replica SOCKET`.
+
+It connects to the logger process, is handed its memory, lays out its state, waits to be told
+where to begin, and from then on its C workers run; this thread only answers messages:
+
+    to the logger process      hello, prepared, started {records}, snapshot done {ok, pause_ns},
+                               fenced, failed {reason}
+    from the logger process    prepare, start empty {at}, start {access}, snapshot, crash
+
+It ends when the logger process hangs up, or when it finds itself fenced.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from ftmb._native.elements import Pipeline
+from ftmb._native.process import PAGES_VERSION, Process, ProcessError, ProcessSettings
+from ftmb.processes.journal import note
+from ftmb.processes.messages import Channel, HungUp, Message
+
+FENCE_CHECK_MS = 50
+EXIT_FENCED = 75
+EXIT_FAILED = 1
+
+
+class ReplicaProcess:
+    """One replica, from hello to its end."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.process: Process | None = None
+        self.cores: list[int] | None = None
+        self.snapshot_child: tuple[int, int, int] | None = None  # pid, pidfd, pause in ns
+        self.poll = select.poll()
+
+    def run(self) -> int:
+        """Until the end; the exit status."""
+        self.channel.send({"kind": "hello", "version": PAGES_VERSION})
+        self.poll.register(self.channel.fileno(), select.POLLIN)
+        while True:
+            for descriptor, _ in self.poll.poll(FENCE_CHECK_MS):
+                if descriptor == self.channel.fileno():
+                    message, descriptors = self.channel.receive()
+                    try:
+                        self._handle(message, descriptors)
+                    finally:
+                        for handed in descriptors:
+                            os.close(handed)
+                else:
+                    self._finish_snapshot()
+            if self.process is not None and self.process.is_fenced():
+                note("fenced", epoch=self.process.settings.epoch)
+                self.channel.send({"kind": "fenced"})
+                return EXIT_FENCED
+
+    def _handle(self, message: Message, descriptors: list[int]) -> None:
+        match message["kind"]:
+            case "prepare":
+                self._prepare(message, descriptors)
+            case "start empty":
+                for worker, (record, position) in enumerate(message["at"]):
+                    self._made().set_start(worker, record, position)
+                self._start()
+            case "start":
+                self._made().load_snapshot(descriptors[0])
+                for worker, position in enumerate(message["access"]):
+                    self._made().set_access_start(worker, position)
+                self._start()
+            case "snapshot":
+                self._begin_snapshot(descriptors[0])
+            case "crash":
+                for worker in range(self._made().settings.workers):
+                    self._made().crash(worker)
+            case unknown:
+                note("unknown message", kind=unknown)
+
+    def _made(self) -> Process:
+        if self.process is None:
+            raise ProcessError("told to begin before there was anything to begin with")
+        return self.process
+
+    def _prepare(self, message: Message, descriptors: list[int]) -> None:
+        configuration = message["configuration"]
+        workers = configuration["workers"]["count"]
+        ports = [port["name"] for port in configuration["ports"]]
+        pipeline = Pipeline(configuration["pipeline"], ports, workers)
+        settings = ProcessSettings(
+            epoch=message["epoch"],
+            workers=workers,
+            idle=message["idle"],
+            is_logged=configuration["protection"] == "standby",
+            arena_part_size=configuration["memory"]["arena_mib"] << 20,
+        )
+        logger_page, process_page, *logs = descriptors
+        process = Process(settings, pipeline, logger_page, process_page)
+        process.attach_logs(
+            logs[:workers], logs[workers : 2 * workers], logs[2 * workers : 3 * workers]
+        )
+        self._refuse_if_memory_is_short(process)
+        self.process = process
+        self.cores = message["cores"]
+        self.channel.send({"kind": "prepared"})
+
+    @staticmethod
+    def _refuse_if_memory_is_short(process: Process) -> None:
+        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    available = int(line.split()[1]) << 10
+        if process.state_size() > available:
+            raise ProcessError(
+                f"the elements' state can take {process.state_size() >> 20} MiB, but only "
+                f"{available >> 20} MiB of memory are free: lower the tables' sizes"
+            )
+
+    def _start(self) -> None:
+        process = self._made()
+        process.start(self.cores)
+        self.channel.send({"kind": "started", "records": process.replayed()})
+
+    def _begin_snapshot(self, descriptor: int) -> None:
+        child, pause_ns = self._made().begin_snapshot(descriptor)
+        watched = os.pidfd_open(child)
+        self.snapshot_child = (child, watched, pause_ns)
+        self.poll.register(watched, select.POLLIN)
+
+    def _finish_snapshot(self) -> None:
+        assert self.snapshot_child is not None
+        child, watched, pause_ns = self.snapshot_child
+        self.snapshot_child = None
+        self.poll.unregister(watched)
+        os.close(watched)
+        _, status = os.waitpid(child, 0)
+        self.channel.send({"kind": "snapshot done", "ok": status == 0, "pause_ns": pause_ns})
+
+
+def main(arguments: list[str]) -> int:
+    """The process's whole life."""
+    # A crash is ours to survive, not to write gigabytes of core for before the socket hangs up.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the orchestrator's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    channel = Channel.connect(Path(arguments[0]))
+    replica = ReplicaProcess(channel)
+    status: Any = EXIT_FAILED
+    try:
+        status = replica.run()
+    except HungUp:
+        status = 0
+    except (ProcessError, ValueError, OSError) as error:
+        note("replica failed", reason=str(error), severity="error")
+        try:
+            channel.send({"kind": "failed", "reason": str(error)})
+        except HungUp:
+            pass
+    # The kernel gives all of it back faster than destructors would.
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the logger process tells of the box: the one source of `ftmb status` and of metrics."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ftmb._native.logger import WORKER_DROPS
+
+if TYPE_CHECKING:
+    from ftmb.processes.logger import LoggerProcess
+    from ftmb.recovery.replicas import ReplicaHandle
+
+
+def _replica(replica: ReplicaHandle | None) -> dict[str, Any] | None:
+    return None if replica is None else {"pid": replica.pid, "epoch": replica.epoch}
+
+
+def _add(drops: dict[str, dict[str, int]], owner: str, reason: str, count: int) -> None:
+    if count:
+        reasons = drops.setdefault(owner, {})
+        reasons[reason] = reasons.get(reason, 0) + count
+
+
+def _drops(process: LoggerProcess, queues: list[dict[str, int]]) -> dict[str, dict[str, int]]:
+    drops: dict[str, dict[str, int]] = {}
+    for queue in queues:
+        _add(drops, "input_log", "full", queue["dropped"])
+    master = process.protection.master
+    if master is None:
+        return drops
+    names = process.logger.pipeline.drop_names()
+    for worker in range(len(queues)):
+        counts = master.peer.worker_counts(worker)
+        for stage, (element, reasons) in enumerate(names):
+            for index, reason in enumerate(reasons):
+                _add(drops, element, reason, counts["drops"][stage][index])
+        for index, reason in enumerate(WORKER_DROPS):
+            _add(drops, "worker", reason, counts["worker_drops"][index])
+    return drops
+
+
+def _workers(process: LoggerProcess) -> list[dict[str, int]]:
+    """The master's workers."""
+    master = process.protection.master
+    if master is None:
+        return []
+    names = ("packets", "bursts", "busy_cycles", "pals", "output_waits")
+    counts = [
+        master.peer.worker_counts(worker)
+        for worker in range(process.logger.settings.workers)
+    ]
+    return [{name: count[name] for name in names} for count in counts]
+
+
+def status_of(process: LoggerProcess) -> dict[str, Any]:
+    """Plain data; all times are nanoseconds of the monotonic clock."""
+    logger, protection = process.logger, process.protection
+    queues = [logger.queue_counts(worker) for worker in range(logger.settings.workers)]
+    counts = logger.counts()
+    return {
+        "name": process.configuration["name"],
+        "state": protection.state(),
+        "protection": process.configuration["protection"],
+        "epoch": counts["epoch"],
+        "processes": {
+            "orchestrator": {"pid": process.orchestrator_pid},
+            "logger": {"pid": os.getpid()},
+            "master": _replica(protection.master),
+            "standby": _replica(protection.standby),
+        },
+        "fenced": [_replica(replica) for replica in protection.fenced],
+        "failovers": protection.history(),
+        "failover_count": protection.failover_count,
+        "state_losses": protection.state_losses,
+        "fenced_count": protection.fenced_count,
+        "snapshot_pauses_ns": protection.snapshot_pauses_ns[-100:],
+        "ports": {
+            name: {**logger.port_counts(name), "device": process.devices[name]}
+            for name in logger.ports
+        },
+        "drops": _drops(process, queues),
+        "digest": protection.digest_counts(),
+        "cut": [queue["committed"] for queue in queues],
+        "cut_lag": [queue["received"] - queue["committed"] for queue in queues],
+        "cut_lag_max": counts["cut_lag_max"],
+        "log_fill": {
+            "input": [queue["input_fill"] / queue["input_size"] for queue in queues],
+            "access": [queue["access_fill"] / queue["access_size"] for queue in queues],
+        },
+        "logger": {
+            name: counts[name]
+            for name in ("records", "discarded", "slots_out", "pals", "access_waits", "rejected")
+        },
+        "workers": _workers(process),
+        "idle": process.idle,
+    }

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What to do next, as a pure function of what is observed.
+
+The same function serves the first start, a failover, a lost standby and the return to protection:
+each is the difference between what there is and what should be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Stage(Enum):
+    """How far a replica is on its way to being master or standby."""
+
+    PREPARING = "preparing"  # it has its memory and lays out its state
+    PREPARED = "prepared"  # it waits to be told where to begin
+    STARTING = "starting"  # it was told
+    STARTED = "started"  # its workers run
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One master, standby or spare, by its place in the sequence of masters."""
+
+    epoch: int
+    stage: Stage
+    lost: str | None = None  # why it cannot be relied on any more: hangup, heartbeat, ...
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All that a decision is made from."""
+
+    wants_standby: bool
+    master: Replica | None = None
+    standby: Replica | None = None
+    spares: tuple[Replica, ...] = ()
+    is_protected: bool = False  # the standby has everything that was committed
+    has_snapshot: bool = False  # the standby's snapshot is complete
+    has_caught_up: bool = False
+
+
+@dataclass(frozen=True)
+class FailOver:
+    """The standby becomes master; nothing is lost."""
+
+    cause: str
+
+
+@dataclass(frozen=True)
+class LoseState:
+    """The master is gone and nobody has its state."""
+
+    cause: str
+
+
+@dataclass(frozen=True)
+class DropStandby:
+    """The standby cannot take over any more."""
+
+    cause: str
+
+
+@dataclass(frozen=True)
+class DropSpare:
+    """A replica without a role is gone."""
+
+    epoch: int
+
+
+@dataclass(frozen=True)
+class StartEmpty:
+    """There is no master: this replica begins with empty state behind the cut."""
+
+    epoch: int
+
+
+@dataclass(frozen=True)
+class MakeMaster:
+    """A replica that started with empty state takes the logs over."""
+
+
+@dataclass(frozen=True)
+class TakeSnapshot:
+    """This replica is to be the standby: hold the logs for it, ask the master for a snapshot."""
+
+    epoch: int
+
+
+@dataclass(frozen=True)
+class LoadSnapshot:
+    """The standby begins from the snapshot."""
+
+
+@dataclass(frozen=True)
+class DeclareProtected:
+    """From now on the standby could take over."""
+
+
+Action = (
+    FailOver
+    | LoseState
+    | DropStandby
+    | DropSpare
+    | StartEmpty
+    | MakeMaster
+    | TakeSnapshot
+    | LoadSnapshot
+    | DeclareProtected
+)
+
+
+def _after_lost_master(observed: Observed, cause: str) -> list[Action]:
+    standby = observed.standby
+    if standby is not None and standby.lost is None and observed.is_protected:
+        return [FailOver(cause)]
+    dropped: list[Action] = [DropStandby("its master is gone")] if standby is not None else []
+    return [*dropped, LoseState(cause)]
+
+
+def _without_master(observed: Observed) -> list[Action]:
+    for spare in observed.spares:
+        if spare.stage is Stage.STARTED:
+            return [MakeMaster()]
+        if spare.stage is Stage.STARTING:
+            return []
+    for spare in observed.spares:
+        if spare.stage is Stage.PREPARED:
+            return [StartEmpty(spare.epoch)]
+    return []
+
+
+def _towards_protection(observed: Observed) -> list[Action]:
+    standby = observed.standby
+    if standby is None:
+        prepared = [spare for spare in observed.spares if spare.stage is Stage.PREPARED]
+        return [TakeSnapshot(prepared[0].epoch)] if prepared else []
+    if standby.stage is Stage.PREPARED and observed.has_snapshot:
+        return [LoadSnapshot()]
+    if standby.stage is Stage.STARTED and observed.has_caught_up and not observed.is_protected:
+        return [DeclareProtected()]
+    return []
+
+
+def plan(observed: Observed) -> list[Action]:
+    """The next actions, most urgent first; empty when all is as it should be."""
+    if observed.master is not None and observed.master.lost is not None:
+        return _after_lost_master(observed, observed.master.lost)
+    if observed.standby is not None and observed.standby.lost is not None:
+        return [DropStandby(observed.standby.lost)]
+    lost = [spare for spare in observed.spares if spare.lost is not None]
+    if lost:
+        return [DropSpare(spare.epoch) for spare in lost]
+    if observed.master is None:
+        return _without_master(observed)
+    return _towards_protection(observed) if observed.wants_standby else []

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Carrying out what plan.py decides, in the logger process.
+
+A failover is one call into the packet thread (fence, cut, next epoch); everything else here is
+preparation for the next one. The history of failovers, with its times, is kept for whoever asks.
+All times are nanoseconds of the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+
+from ftmb._native.logger import Logger
+from ftmb.processes.journal import note
+from ftmb.recovery import plan as planning
+from ftmb.recovery.plan import Observed, Stage
+from ftmb.recovery.replicas import ReplicaHandle, Snapshot
+
+HISTORY_MAX = 1000
+
+
+@dataclass
+class Failover:
+    """One failure of a master; `lost_state` when nobody could take over."""
+
+    epoch: int
+    cause: str
+    lost_state: bool
+    detected_ns: int
+    live_ns: int | None = None
+    first_output_ns: int | None = None
+    protected_again_ns: int | None = None
+    snapshot_pause_ns: int | None = None
+
+
+class Protection:
+    """Who is master, who is standby, and what to do about it."""
+
+    def __init__(self, logger: Logger, *, wants_standby: bool, heartbeat_bound: float) -> None:
+        self.logger = logger
+        self.wants_standby = wants_standby
+        self.heartbeat_bound = heartbeat_bound
+        self.master: ReplicaHandle | None = None
+        self.standby: ReplicaHandle | None = None
+        self.spares: list[ReplicaHandle] = []
+        self.fenced: list[ReplicaHandle] = []
+        self.snapshot: Snapshot | None = None
+        self.is_protected = False
+        self.was_ready = False
+        self.failovers: list[Failover] = []
+        self.failover_count = 0
+        self.state_losses = 0
+        self.fenced_count = 0
+        self.snapshot_pauses_ns: list[int] = []
+        self.digests = {"compared": 0, "mismatched": 0}
+        self._catch_up_target: list[int] | None = None
+        self._next_epoch = 1
+
+    # What comes in
+
+    def next_epoch(self) -> int:
+        """A place in the sequence of masters for a new replica."""
+        epoch = self._next_epoch
+        self._next_epoch += 1
+        return epoch
+
+    def alive(self) -> list[ReplicaHandle]:
+        """All replicas that are, or may become, master or standby."""
+        present = [self.master, self.standby, *self.spares]
+        return [replica for replica in present if replica is not None]
+
+    def master_died(self) -> None:
+        """The packet thread saw it."""
+        if self.master is not None and self.master.peer.is_dead():
+            self.master.lose("died")
+
+    def snapshot_done(self, ok: bool, pause_ns: int) -> None:
+        """The master has written the snapshot that it was asked for, or could not."""
+        if self.snapshot is None:
+            return
+        if not ok:
+            if self.standby is not None:
+                self.standby.lose("no snapshot")
+            return
+        self.snapshot.is_complete = True
+        self.snapshot.pause_ns = pause_ns
+        self.snapshot_pauses_ns = [*self.snapshot_pauses_ns[-HISTORY_MAX:], pause_ns]
+
+    def look(self, now: float) -> None:
+        """Takes in what only looking shows: heartbeats, rejected records, first packets."""
+        for replica in self.alive():
+            replica.check_heartbeat(now, self.heartbeat_bound)
+        if self.master is not None and self.logger.master_is_rejected():
+            self.master.lose("rejected")
+        self._note_first_output()
+
+    def is_settled(self) -> bool:
+        """Whether nothing is under way, so that looking seldom is enough."""
+        waits_for_output = bool(self.failovers) and self.failovers[-1].first_output_ns is None
+        is_whole = self.is_protected or (not self.wants_standby and self.master is not None)
+        return is_whole and not waits_for_output
+
+    def state(self) -> str:
+        """In one word: starting, protected, protecting, unprotected or failed."""
+        if self.is_protected:
+            return "protected"
+        if self.master is None:
+            return "failed" if self.was_ready else "starting"
+        if not self.wants_standby:
+            return "unprotected"
+        if not self.was_ready:
+            return "starting"
+        return "protecting" if self.standby is not None else "unprotected"
+
+    # Deciding and acting
+
+    def advance(self) -> None:
+        """Plans and acts until nothing more is to be done now."""
+        while actions := planning.plan(self._observe()):
+            for action in actions:
+                self._act(action)
+
+    def _observe(self) -> Observed:
+        return Observed(
+            wants_standby=self.wants_standby,
+            master=self.master.view() if self.master else None,
+            standby=self.standby.view() if self.standby else None,
+            spares=tuple(spare.view() for spare in self.spares),
+            is_protected=self.is_protected,
+            has_snapshot=self.snapshot is not None and self.snapshot.is_complete,
+            has_caught_up=self._has_caught_up(),
+        )
+
+    def _act(self, action: planning.Action) -> None:
+        match action:
+            case planning.FailOver(cause):
+                self._fail_over(cause)
+            case planning.LoseState(cause):
+                self._lose_state(cause)
+            case planning.DropStandby(cause):
+                self._drop_standby(cause)
+            case planning.DropSpare(epoch):
+                self._drop_spare(epoch)
+            case planning.StartEmpty(epoch):
+                self._start_empty(epoch)
+            case planning.MakeMaster():
+                self._make_master()
+            case planning.TakeSnapshot(epoch):
+                self._take_snapshot(epoch)
+            case planning.LoadSnapshot():
+                self._load_snapshot()
+            case planning.DeclareProtected():
+                self._declare_protected()
+
+    def _fail_over(self, cause: str) -> None:
+        assert self.master is not None and self.standby is not None
+        detected_ns = time.monotonic_ns()
+        self._retire_digests(self.standby)
+        self.logger.change_master(self.standby.peer)
+        self.logger.watch(self.standby.peer)
+        self._record(Failover(self.standby.epoch, cause, False, detected_ns))
+        self._fence(self.master)
+        self.master, self.standby = self.standby, None
+        self.is_protected = False
+        note("failover", cause=cause, epoch=self.master.epoch, unprotected=True)
+
+    def _lose_state(self, cause: str) -> None:
+        assert self.master is not None
+        detected_ns = time.monotonic_ns()
+        self.logger.change_master(None)
+        self.logger.watch(None)
+        self.state_losses += 1
+        self._record(Failover(self.master.epoch, cause, True, detected_ns))
+        self._fence(self.master)
+        self.master = None
+        note("state lost", cause=cause, severity="error", wants_standby=self.wants_standby)
+
+    def _record(self, failover: Failover) -> None:
+        failover.live_ns = time.monotonic_ns()
+        self.failover_count += 1
+        self.failovers = [*self.failovers[-HISTORY_MAX:], failover]
+
+    def _fence(self, replica: ReplicaHandle) -> None:
+        """It has no way out any more; its connection goes when it hangs up."""
+        replica.peer.remove()
+        if replica.lost == "hangup":
+            replica.channel.close()
+        else:
+            replica.fenced_at = time.monotonic()
+            self.fenced.append(replica)
+
+    def _drop_standby(self, cause: str) -> None:
+        assert self.standby is not None
+        self._retire_digests(self.standby)
+        self.logger.set_standby(None)
+        if self.snapshot is not None:
+            self.snapshot.close()
+            self.snapshot = None
+        note("standby dropped", cause=cause, epoch=self.standby.epoch, unprotected=True)
+        self._dismiss(self.standby)
+        self.standby = None
+        self.is_protected = False
+
+    def _drop_spare(self, epoch: int) -> None:
+        spare = self._spare(epoch)
+        self.spares.remove(spare)
+        self._dismiss(spare)
+
+    @staticmethod
+    def _dismiss(replica: ReplicaHandle) -> None:
+        """Hanging up tells it to end."""
+        replica.peer.remove()
+        replica.channel.close()
+
+    def _spare(self, epoch: int) -> ReplicaHandle:
+        return next(spare for spare in self.spares if spare.epoch == epoch)
+
+    def _start_empty(self, epoch: int) -> None:
+        spare = self._spare(epoch)
+        workers = range(self.logger.settings.workers)
+        spare.stage = Stage.STARTING
+        if not self.wants_standby:
+            self.logger.discard_input()
+        spare.send({"kind": "start empty", "at": [self.logger.start_of(w) for w in workers]})
+
+    def _make_master(self) -> None:
+        spare = next(spare for spare in self.spares if spare.stage is Stage.STARTED)
+        self.spares.remove(spare)
+        self.master = spare
+        self.logger.change_master(spare.peer)
+        self.logger.watch(spare.peer)
+        if not self.wants_standby:
+            self._become_ready()
+        note("master", epoch=spare.epoch, unprotected=True)
+
+    def _take_snapshot(self, epoch: int) -> None:
+        assert self.master is not None
+        spare = self._spare(epoch)
+        self.spares.remove(spare)
+        self.standby = spare
+        self._catch_up_target = None
+        self.logger.set_standby(spare.peer)
+        self.snapshot = Snapshot(os.memfd_create("ftmb-snapshot", os.MFD_CLOEXEC))
+        self.master.send({"kind": "snapshot"}, [self.snapshot.descriptor])
+
+    def _load_snapshot(self) -> None:
+        assert self.standby is not None and self.snapshot is not None
+        workers = range(self.logger.settings.workers)
+        access = [self.logger.access_start(worker) for worker in workers]
+        self.standby.stage = Stage.STARTING
+        self.standby.send({"kind": "start", "access": access}, [self.snapshot.descriptor])
+        self.snapshot.close()
+
+    def _has_caught_up(self) -> bool:
+        """First the cut must reach the snapshot, then the replay what was committed by then."""
+        standby = self.standby
+        if standby is None or standby.stage is not Stage.STARTED:
+            return False
+        if self._catch_up_target is None:
+            committed = self.logger.committed()
+            pairs = zip(committed, standby.start_records, strict=True)
+            if any(cut < start for cut, start in pairs):
+                return False
+            self._catch_up_target = committed
+        pairs = zip(standby.peer.replayed(), self._catch_up_target, strict=True)
+        return all(replayed >= target for replayed, target in pairs)
+
+    def _declare_protected(self) -> None:
+        assert self.standby is not None
+        self.is_protected = True
+        now = time.monotonic_ns()
+        pause = self.snapshot.pause_ns if self.snapshot else None
+        self.snapshot = None
+        if self.failovers and self.failovers[-1].protected_again_ns is None:
+            self.failovers[-1].protected_again_ns = now
+            self.failovers[-1].snapshot_pause_ns = pause
+        self._become_ready()
+        note("protected", epoch=self.standby.epoch, snapshot_pause_ns=pause)
+
+    def _become_ready(self) -> None:
+        if not self.was_ready:
+            self.was_ready = True
+            self.logger.open_ports()
+
+    def _note_first_output(self) -> None:
+        if self.failovers and self.failovers[-1].first_output_ns is None:
+            counts = self.logger.counts()
+            if self.master is not None and counts["epoch"] == self.master.epoch:
+                self.failovers[-1].first_output_ns = counts["first_output_ns"] or None
+
+    def _retire_digests(self, standby: ReplicaHandle) -> None:
+        compared, mismatched = self._digests_of(standby)
+        self.digests["compared"] += compared
+        self.digests["mismatched"] += mismatched
+
+    def _digests_of(self, standby: ReplicaHandle) -> tuple[int, int]:
+        counts = [
+            standby.peer.worker_counts(worker) for worker in range(self.logger.settings.workers)
+        ]
+        return (
+            sum(count["digests_compared"] for count in counts),
+            sum(count["digests_mismatched"] for count in counts),
+        )
+
+    def digest_counts(self) -> dict[str, int]:
+        """Over all standbys so far."""
+        compared, mismatched = self._digests_of(self.standby) if self.standby else (0, 0)
+        return {
+            "compared": self.digests["compared"] + compared,
+            "mismatched": self.digests["mismatched"] + mismatched,
+        }
+
+    def history(self) -> list[dict[str, object]]:
+        """The last failovers, oldest first."""
+        return [asdict(failover) for failover in self.failovers]
