@@ -15,7 +15,7 @@ from ftmb.drill.report.figures import spread
 from ftmb.drill.settings import Failure
 from ftmb.drill.workload import iperf, ping
 from ftmb.drill.workload.echo import stalls
-from ftmb.drill.workload.udp import count
+from ftmb.drill.workload.udp import count, losses
 
 
 def counted(sent: list[int], arrivals: list[tuple[int, int]], overflow: int = 0) -> tuple[int, ...]:
@@ -35,6 +35,12 @@ def test_losses_duplicates_and_reordering_are_told_apart() -> None:
 def test_what_the_socket_dropped_is_not_lost_on_the_way() -> None:
     assert counted([5], [(0, 0), (0, 4)], overflow=2) == (1, 0, 0)
     assert counted([5], [(0, 0), (0, 4)], overflow=9) == (0, 0, 0)
+
+
+def test_losses_are_listed_with_about_the_time() -> None:
+    rows = [(0, 0, 10), (0, 2, 30), (1, 1, 25)]
+    datagrams = numpy.array(rows, dtype=numpy.uint64)
+    assert losses([4, 2], datagrams) == [(1, 0, 0), (0, 1, 10), (0, 3, 30)]
 
 
 @given(st.integers(1, 50), st.integers(0, 2**32), st.data())

@@ -34,6 +34,10 @@ def report_of(result: RunResult) -> Report:
             "socket_overflow": f.udp.socket_overflow,
             "stall_ms_max": round(f.udp.stall_ms_max, 3),
             "latency_us": f.udp.latency_us,
+            "losses": [
+                {"flow": flow, "number": number, "at_s": _seconds(at, result)}
+                for flow, number, at in f.udp.losses
+            ],
         },
         "tcp": {
             "connections": f.echo.connections + f.iperf.streams,
@@ -78,6 +82,11 @@ def report_of(result: RunResult) -> Report:
     }
 
 
+def _seconds(at_ns: int, result: RunResult) -> float:
+    """Since the run began; times of the report's lists and of the picture are these."""
+    return round(max(0, at_ns - result.figures.started_ns) / 1e9, 3)
+
+
 def _pause_ms(outcome: Outcome) -> float | None:
     pause = (outcome.failover or {}).get("snapshot_pause_ns")
     return None if pause is None else pause / 1e6
@@ -86,7 +95,7 @@ def _pause_ms(outcome: Outcome) -> float | None:
 def _failure(outcome: Outcome, result: RunResult) -> Report:
     return {
         "kind": outcome.failure.name,
-        "at_s": round((outcome.at_ns - result.figures.started_ns) / 1e9, 3),
+        "at_s": _seconds(outcome.at_ns, result),
         "cause": (outcome.failover or {}).get("cause"),
         "detect_ms": outcome.milliseconds_until("detected_ns"),
         "live_ms": outcome.milliseconds_until("live_ns"),
@@ -99,9 +108,8 @@ def _failure(outcome: Outcome, result: RunResult) -> Report:
 
 
 def _breaks(result: RunResult) -> list[Report]:
-    started = result.figures.started_ns
     return [
-        {"connection": number, "at_s": round((at - started) / 1e9, 3), "why": why}
+        {"connection": number, "at_s": _seconds(at, result), "why": why}
         for number, at, why in result.figures.echo.breaks[:BREAKS_LISTED_MAX]
     ]
 

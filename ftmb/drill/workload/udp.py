@@ -25,6 +25,21 @@ class UdpFigures:
     stall_ms_max: float
     latency_us: dict[str, float]
     arrivals_ns: Column
+    losses: list[tuple[int, int, int]]  # flow, number, when about it was sent in ns
+
+
+def losses(sent: list[int], datagrams: Column, listed_max: int = 50) -> list[tuple[int, int, int]]:
+    """What is missing, each with the time at which the one before it in its flow was sent."""
+    found = []
+    for flow, sent_of_flow in enumerate(sent):
+        mine = datagrams[datagrams[:, 0] == flow]
+        mine = mine[numpy.argsort(mine[:, 1], kind="stable")]
+        missing = numpy.setdiff1d(numpy.arange(sent_of_flow, dtype=numpy.uint64), mine[:, 1])
+        before = numpy.searchsorted(mine[:, 1], missing[:listed_max])
+        for number, position in zip(missing[:listed_max], before, strict=True):
+            at = int(mine[position - 1, 2]) if position else 0
+            found.append((flow, int(number), at))
+    return sorted(found, key=lambda loss: loss[2])[:listed_max]
 
 
 def count(
@@ -93,4 +108,5 @@ class UdpStream:
                 for name, share in (("p50", 50), ("p99", 99), ("p999", 99.9))
             },
             arrivals_ns=arrivals,
+            losses=losses(sent, datagrams),
         )
