@@ -31,8 +31,15 @@ void nat_answer_echo(struct ftmb_context *context, struct nat_view *view);
 
 void nat_drop(struct ftmb_context *context, struct ftmb_packet *packet, enum nat_reason reason);
 
-/* Answers a packet whose time to live is used up, if a source address and the limit allow. */
-void nat_time_exceeded(struct ftmb_context *context, const struct nat_view *view);
+/* An ICMP error that the NAT makes: type << 8 | code. */
+enum nat_error {
+    NAT_ERROR_PROHIBITED = 3 << 8 | 13,
+    NAT_ERROR_TIME_EXCEEDED = 11 << 8,
+};
+
+/* Tells the sender of a packet, if there is an address to tell it from and the limit allows. */
+void nat_send_error(struct ftmb_context *context, const struct nat_view *view,
+                    enum nat_error error);
 
 /* From inside to an external address: in again, as if from outside. */
 static inline uint8_t nat_port_to_outside(const struct nat_config *config,

@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#define ICMP_TIME_EXCEEDED 11U
 #define TTL_INITIAL 64U
 #define UNITS_PER_SECOND (1000000000ULL / NAT_UNIT_NS)
 
@@ -55,14 +54,20 @@ static void rewrite_outer(uint8_t *frame, const struct nat_view *view, uint64_t 
 }
 
 /* Whether an error may pass, apart from its session. */
-static enum nat_reason check_error(const uint8_t *frame, const struct nat_view *view) {
+static enum nat_reason check_error(const struct nat_config *config, const uint8_t *frame,
+                                   const struct nat_view *view) {
     const uint8_t *network = frame + view->network;
+    const uint8_t *quoted = frame + view->quoted_network;
+    size_t quoted_size = (size_t)view->quoted_transport - view->quoted_network;
     if (ftmb_checksum_sum(frame + view->transport, (size_t)view->end - view->transport) !=
         0xffffU) {
         return NAT_BAD_CHECKSUM;
     }
+    if (config->check_checksum && ftmb_checksum_sum(quoted, quoted_size) != 0xffffU) {
+        return NAT_BAD_CHECKSUM;
+    }
     /* It goes to who sent the packet that it quotes. */
-    if (ftmb_load32(network + 16) != ftmb_load32(frame + view->quoted_network + 12)) {
+    if (ftmb_load32(network + 16) != ftmb_load32(quoted + 12)) {
         return NAT_ICMP_MALFORMED;
     }
     return !view->hairpin && network[8] <= 1 ? NAT_TTL_EXPIRED : NAT_PASS;
@@ -71,7 +76,7 @@ static enum nat_reason check_error(const uint8_t *frame, const struct nat_view *
 void nat_translate_error(struct ftmb_context *context, struct nat_view *view) {
     const struct nat_config *config = context->config;
     uint8_t *frame = view->packet->data;
-    enum nat_reason reason = check_error(frame, view);
+    enum nat_reason reason = check_error(config, frame, view);
     const struct nat_session *session = NULL;
     if (reason == NAT_PASS) {
         session = nat_session_find(config, context->state, view);
@@ -126,7 +131,8 @@ static bool allow_error(const struct nat_config *config, struct nat_state *state
     return true;
 }
 
-void nat_time_exceeded(struct ftmb_context *context, const struct nat_view *view) {
+void nat_send_error(struct ftmb_context *context, const struct nat_view *view,
+                    enum nat_error error) {
     const struct nat_config *config = context->config;
     const uint8_t *cause = view->packet->data;
     uint32_t sender = ftmb_load32(cause + view->network + 12);
@@ -158,7 +164,7 @@ void nat_time_exceeded(struct ftmb_context *context, const struct nat_view *view
     ftmb_store32(network + 12, own);
     ftmb_store32(network + 16, sender);
     ftmb_store16(network + 10, (uint16_t)~ftmb_checksum_sum(network, FTMB_IPV4_SIZE_MIN));
-    transport[0] = ICMP_TIME_EXCEEDED;
+    ftmb_store16(transport, (uint16_t)error);
     memcpy(transport + FTMB_ICMP_SIZE, cause + view->network, quoted);
     ftmb_store16(transport + 2, (uint16_t)~ftmb_checksum_sum(transport, FTMB_ICMP_SIZE + quoted));
 }

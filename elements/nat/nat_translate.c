@@ -95,11 +95,15 @@ static void rewrite(const struct nat_view *view, const struct nat_session *sessi
     }
 }
 
+static bool is_out_of_room(enum nat_reason reason) {
+    return reason == NAT_PORTS_EXHAUSTED || reason == NAT_SESSIONS_FULL || reason == NAT_TABLE_FULL;
+}
+
 void nat_translate(struct ftmb_context *context, struct nat_view *view) {
     const struct nat_config *config = context->config;
     struct nat_state *state = context->state;
     if (!view->hairpin && view->packet->data[view->network + 8U] <= 1) {
-        nat_time_exceeded(context, view);
+        nat_send_error(context, view, NAT_ERROR_TIME_EXCEEDED);
         nat_drop(context, view->packet, NAT_TTL_EXPIRED);
         return;
     }
@@ -107,6 +111,9 @@ void nat_translate(struct ftmb_context *context, struct nat_view *view) {
     if (session == NULL) {
         enum nat_reason reason = nat_session_open(context, view, &session);
         if (reason != NAT_PASS) {
+            if (view->from_inside && is_out_of_room(reason)) {
+                nat_send_error(context, view, NAT_ERROR_PROHIBITED);
+            }
             nat_drop(context, view->packet, reason);
             return;
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP, IPerror, TCPerror, UDPerror, in4_chksum
+from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from tests.elements.nat_frames import (
@@ -58,6 +59,16 @@ def test_rfc5508_req3_error_with_wrong_checksum_is_dropped(make_box):
     packet = error(ROUTER, out)
     packet[ICMP].chksum = 1
     nat.refused("outside", packet, "bad_checksum")
+
+
+@pytest.mark.parametrize(("checked", "passes"), [(True, False), (False, True)])
+def test_rfc5508_req3a_error_that_quotes_a_damaged_header(make_box, checked, passes):
+    nat = Nat(make_box, check_checksum=checked)
+    out = nat.out(udp(HOST, 5000, REMOTE, 53))
+    out.chksum ^= 1
+    nat.box.inject("outside", bytes(Ether() / error(ROUTER, out)))
+    assert len(nat.run()) == passes
+    assert nat.drops("bad_checksum") == (not passes)
 
 
 @pytest.mark.parametrize("kind", [3, 4, 11, 12])
@@ -152,7 +163,7 @@ def test_rfc5508_req7_errors_are_hairpinned(make_box, workers):
 
 
 @pytest.mark.parametrize("kind", [5, 9, 17, 30])
-def test_rfc5508_req10_other_icmp_is_dropped(make_box, kind):
+def test_rfc5508_req11_other_icmp_is_dropped(make_box, kind):
     nat = Nat(make_box)
     nat.refused("inside", IP(src=HOST, dst=REMOTE) / ICMP(type=kind), "icmp_unsupported")
 
@@ -181,6 +192,16 @@ def test_error_about_an_error_is_dropped(make_box):
 
 def test_reply_to_nothing_is_dropped(make_box):
     Nat(make_box).refused("inside", echo(HOST, REMOTE, 5, kind=0), "no_mapping")
+
+
+def test_rfc5508_req8_sender_is_told_when_there_is_no_room(make_box):
+    nat = Nat(make_box, inside_address=NAT_INSIDE, port_first=2000, port_last=2000, workers=1)
+    nat.out(udp(HOST, 5000, REMOTE, 53))
+    ((port, frame),) = nat.send("inside", udp(HOST, 5001, REMOTE, 53))
+    assert (port, frame[IP].src, frame[IP].dst) == ("inside", NAT_INSIDE, HOST)
+    assert (frame[ICMP].type, frame[ICMP].code) == (3, 13)
+    assert frame[UDPerror].sport == 5001
+    assert nat.drops("ports_exhausted") == 1
 
 
 def test_time_exceeded_inside(make_box):
