@@ -143,11 +143,9 @@ static enum nat_reason parse_transport(const struct nat_config *config, const ui
     if (view->from_inside) {
         view->local = nat_endpoint(source, source_port, view->protocol);
         view->remote = remote_key(config, destination, destination_port, view->protocol);
-        view->remote_port = destination_port;
     } else {
         view->local = nat_endpoint(destination, destination_port, view->protocol);
         view->remote = remote_key(config, source, source_port, view->protocol);
-        view->remote_port = source_port;
     }
     return NAT_PASS;
 }
@@ -186,7 +184,6 @@ static inline enum nat_reason parse(const struct nat_config *config, const uint8
     view->end = ip.end;
     view->kind = NAT_KIND_TRANSPORT;
     view->protocol = ip.protocol;
-    view->remote_port = 0;
     view->from_inside = port_in == config->inside;
     view->hairpin = view->from_inside && nat_external_index(config, destination) != NAT_NONE;
     if (view->from_inside && nat_external_index(config, source) != NAT_NONE) {

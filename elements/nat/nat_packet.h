@@ -54,8 +54,7 @@ struct nat_view {
     uint64_t hash;   /* of both */
     uint16_t network, transport, end;
     uint16_t quoted_network, quoted_transport, quoted_end; /* in an ICMP error */
-    uint16_t remote_port;
-    uint8_t kind; /* enum nat_kind */
+    uint8_t kind;                                          /* enum nat_kind */
     uint8_t protocol;
     bool from_inside;
     bool hairpin; /* from inside to an external address */
