@@ -22,6 +22,7 @@ from ftmb._native.process import Process, ProcessSettings
 TICK_NS = 10_000_000
 START_NS = 1_000_000_000
 QUIET_SECONDS = 20.0
+ZOMBIES_KEPT = 2  # fenced masters that go on running beside the box
 
 
 class Box:
@@ -52,7 +53,7 @@ class Box:
         self.logger.open_ports()
         self.master, self.master_peer = self._new_process()
         self.standby, self.standby_peer = self._new_process()
-        self.fenced: list[Process] = []
+        self.fenced: list[tuple[Process, Peer]] = []
         self.logger.change_master(self.master_peer)
         self.logger.set_standby(self.standby_peer)
         self.master.start()
@@ -147,7 +148,11 @@ class Box:
 
     def fail_over(self) -> None:
         """The master is fenced where it stands; the standby goes live; a new standby starts."""
-        self.fenced.append(self.master)
+        self.fenced.append((self.master, self.master_peer))
+        if len(self.fenced) > ZOMBIES_KEPT:
+            process, peer = self.fenced.pop(0)
+            process.close()
+            peer.remove()
         self.logger.change_master(self.standby_peer)
         self.master, self.master_peer = self.standby, self.standby_peer
         self.failovers += 1
@@ -196,7 +201,7 @@ class Box:
             reasons[reason] = reasons.get(reason, 0) + count
 
     def close(self) -> None:
-        for process in [self.master, self.standby, *self.fenced]:
+        for process in [self.master, self.standby, *(zombie for zombie, _ in self.fenced)]:
             process.close()
         self.logger.close()
         for port in self.ports.values():

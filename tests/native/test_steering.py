@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The default steering: both directions of a flow on one worker, any bytes survived."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+
+from ftmb._native.check import lib
+
+addresses = st.ip_addresses(v=4).map(str)
+addresses6 = st.ip_addresses(v=6).map(str)
+ports = st.integers(0, 65535)
+
+
+def hash_of(frame: bytes) -> int:
+    return int(lib.steering_hash(frame, len(frame)))
+
+
+def ethernet(packet: object, kind: int) -> bytes:
+    return bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", type=kind) / packet)
+
+
+@settings(max_examples=200, deadline=None)
+@given(addresses, addresses, ports, ports, st.sampled_from([TCP, UDP]))
+def test_ipv4_is_symmetric(a: str, b: str, p: int, q: int, kind: type) -> None:
+    there = ethernet(IP(src=a, dst=b) / kind(sport=p, dport=q), 0x0800)
+    back = ethernet(IP(src=b, dst=a) / kind(sport=q, dport=p), 0x0800)
+    assert hash_of(there) == hash_of(back) != 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(addresses6, addresses6, ports, ports)
+def test_ipv6_is_symmetric(a: str, b: str, p: int, q: int) -> None:
+    there = ethernet(IPv6(src=a, dst=b) / UDP(sport=p, dport=q), 0x86DD)
+    back = ethernet(IPv6(src=b, dst=a) / UDP(sport=q, dport=p), 0x86DD)
+    assert hash_of(there) == hash_of(back) != 0
+
+
+def test_fragments_of_a_packet_stay_together() -> None:
+    first = ethernet(IP(src="10.0.0.1", dst="10.0.0.2", flags="MF") / UDP(sport=1, dport=2), 0x0800)
+    later = ethernet(IP(src="10.0.0.1", dst="10.0.0.2", frag=8, proto=17) / (b"x" * 64), 0x0800)
+    assert hash_of(first) == hash_of(later)
+
+
+def test_flows_spread() -> None:
+    hashes = [
+        hash_of(ethernet(IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=p, dport=53), 0x0800))
+        for p in range(1, 1001)
+    ]
+    shares = [0] * 4
+    for value in hashes:
+        shares[value * 4 >> 32] += 1
+    assert min(shares) > 150
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_survived(frame: bytes) -> None:
+    hash_of(frame)
+
+
+def test_what_is_no_ip_has_no_hash() -> None:
+    assert hash_of(ethernet(b"x" * 50, 0x0806)) == 0
+    assert hash_of(b"short") == 0

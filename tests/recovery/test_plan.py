@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Decisions, one by one, and that every course of events ends protected or says why not."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftmb.recovery import plan as p
+from ftmb.recovery.plan import Observed, Replica, Stage, plan
+
+PREPARED = Replica(3, Stage.PREPARED)
+STARTED = Replica(1, Stage.STARTED)
+STANDBY = Replica(2, Stage.STARTED)
+
+
+def lost(replica: Replica) -> Replica:
+    return Replica(replica.epoch, replica.stage, "hangup")
+
+
+def test_without_anybody_nothing_can_be_done() -> None:
+    assert plan(Observed(wants_standby=True)) == []
+
+
+def test_the_first_replica_starts_empty_and_becomes_master() -> None:
+    assert plan(Observed(True, spares=(PREPARED,))) == [p.StartEmpty(3)]
+    starting = Replica(3, Stage.STARTING)
+    assert plan(Observed(True, spares=(starting, Replica(4, Stage.PREPARED)))) == []
+    assert plan(Observed(True, spares=(STARTED,))) == [p.MakeMaster()]
+
+
+def test_the_next_one_becomes_the_standby() -> None:
+    assert plan(Observed(True, master=STARTED, spares=(PREPARED,))) == [p.TakeSnapshot(3)]
+    waiting = Observed(True, master=STARTED, standby=PREPARED)
+    assert plan(waiting) == []
+    assert plan(Observed(True, STARTED, PREPARED, has_snapshot=True)) == [p.LoadSnapshot()]
+    assert plan(Observed(True, STARTED, STANDBY)) == []
+    assert plan(Observed(True, STARTED, STANDBY, has_caught_up=True)) == [p.DeclareProtected()]
+
+
+def test_protected_is_where_it_rests() -> None:
+    assert plan(Observed(True, STARTED, STANDBY, is_protected=True, has_caught_up=True)) == []
+
+
+def test_without_protection_no_standby_is_sought() -> None:
+    assert plan(Observed(False, STARTED, spares=(PREPARED,))) == []
+
+
+def test_a_lost_master_is_followed_by_its_standby() -> None:
+    observed = Observed(True, lost(STARTED), STANDBY, is_protected=True, has_caught_up=True)
+    assert plan(observed) == [p.FailOver("hangup")]
+
+
+def test_a_standby_that_is_not_ready_never_takes_over() -> None:
+    """Promotion before the state is complete would make state up."""
+    observed = Observed(True, lost(STARTED), STANDBY, has_caught_up=True)
+    assert plan(observed) == [p.DropStandby("its master is gone"), p.LoseState("hangup")]
+    observed = Observed(True, lost(STARTED), lost(STANDBY), is_protected=True)
+    assert p.FailOver("hangup") not in plan(observed)
+
+
+def test_a_lost_standby_is_dropped_before_anything_else_is_tried() -> None:
+    observed = Observed(True, STARTED, lost(STANDBY), spares=(PREPARED,), is_protected=True)
+    assert plan(observed) == [p.DropStandby("hangup")]
+
+
+def test_a_lost_spare_is_dropped() -> None:
+    assert plan(Observed(True, STARTED, spares=(lost(PREPARED),))) == [p.DropSpare(3)]
+
+
+replicas = st.builds(
+    Replica, st.integers(1, 9), st.sampled_from(Stage), st.sampled_from([None, "hangup"])
+)
+
+
+@given(
+    st.builds(
+        Observed,
+        wants_standby=st.booleans(),
+        master=st.none() | replicas,
+        standby=st.none() | replicas,
+        spares=st.lists(replicas, max_size=3).map(tuple),
+        is_protected=st.booleans(),
+        has_snapshot=st.booleans(),
+        has_caught_up=st.booleans(),
+    )
+)
+def test_nobody_takes_over_unless_protected(observed: Observed) -> None:
+    for action in plan(observed):
+        if isinstance(action, p.FailOver):
+            assert observed.is_protected
+            assert observed.standby is not None and observed.standby.lost is None
+            assert observed.master is not None and observed.master.lost is not None
