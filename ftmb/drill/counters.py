@@ -50,6 +50,25 @@ def backlog_drops() -> int:
     return sum(int(line.split()[1], 16) for line in lines)
 
 
+def read_protocols(text: str) -> dict[str, int]:
+    """/proc/net/snmp as text: a line of names, then a line of values, for each protocol."""
+    found = {}
+    lines = text.splitlines()
+    for names, values in zip(lines[::2], lines[1::2], strict=False):
+        protocol, *keys = names.split()
+        for key, value in zip(keys, values.split()[1:], strict=False):
+            found[protocol.rstrip(":") + key] = int(value)
+    return found
+
+
+HOST_FAULTS = (
+    *("IpInHdrErrors", "IpInAddrErrors", "IpInDiscards", "IpOutDiscards", "IpOutNoRoutes"),
+    *("UdpInErrors", "UdpNoPorts", "UdpRcvbufErrors", "UdpSndbufErrors", "UdpInCsumErrors"),
+    *("TcpInErrs", "TcpInCsumErrors", "TcpRetransSegs", "IcmpInErrors", "IcmpInCsumErrors"),
+    *("IcmpInDestUnreachs", "IcmpInTimeExcds"),
+)
+
+
 class Counters:
     """Samples until closed. `throughput` holds (time in ns, bytes in both directions)."""
 
@@ -58,6 +77,11 @@ class Counters:
             host: namespaces.open_file(lab.namespace(host), "dev")
             for host in (Host.CLIENT, Host.BOX, Host.SERVER)
         }
+        self._protocols = {
+            host: namespaces.open_file(lab.namespace(host), "snmp")
+            for host in (Host.CLIENT, Host.SERVER)
+        }
+        self._faults_before = self._faults()
         self._backlog_before = backlog_drops()
         self._before = self._all()
         self.throughput: list[tuple[int, int]] = []
@@ -70,6 +94,17 @@ class Counters:
 
     def _all(self) -> dict[str, Interface]:
         return {f"{host.value} {name}": self._read(host)[name] for host, name in ENDS}
+
+    def _faults(self) -> dict[str, dict[str, int]]:
+        """What the hosts' own kernels refused, dropped or sent again."""
+        read = {
+            host: read_protocols(os.pread(descriptor, 65536, 0).decode())
+            for host, descriptor in self._protocols.items()
+        }
+        return {
+            f"{host.value} kernel": {key: counted.get(key, 0) for key in HOST_FAULTS}
+            for host, counted in read.items()
+        }
 
     def _sample(self) -> None:
         while not self._stopping.wait(SAMPLE_S):
@@ -91,7 +126,10 @@ class Counters:
             }
             for end, before in self._before.items()
         }
-        for descriptor in self._files.values():
+        for host, faults in self._faults().items():
+            before_of_host = self._faults_before[host]
+            counted[host] = {key: value - before_of_host[key] for key, value in faults.items()}
+        for descriptor in (*self._files.values(), *self._protocols.values()):
             os.close(descriptor)
         counted["kernel backlog"] = {"receive_drops": backlog_drops() - self._backlog_before}
         return counted

@@ -9,13 +9,13 @@ import numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftmb.drill.counters import read_interfaces
+from ftmb.drill.counters import read_interfaces, read_protocols
 from ftmb.drill.failures import plan
 from ftmb.drill.report.figures import spread
 from ftmb.drill.settings import Failure
 from ftmb.drill.workload import iperf, ping
 from ftmb.drill.workload.echo import stalls
-from ftmb.drill.workload.udp import count, losses
+from ftmb.drill.workload.udp import count, losses, strange
 
 
 def counted(sent: list[int], arrivals: list[tuple[int, int]], overflow: int = 0) -> tuple[int, ...]:
@@ -30,6 +30,12 @@ def test_losses_duplicates_and_reordering_are_told_apart() -> None:
     assert counted([3], [(0, 0), (0, 1), (0, 1), (0, 2)]) == (0, 1, 0)
     assert counted([3], [(0, 1), (0, 0), (0, 2)]) == (0, 0, 1)
     assert counted([2], []) == (2, 0, 0)
+
+
+def test_garbage_is_found() -> None:
+    flows = numpy.array([0, 0, 1, 7], dtype=numpy.uint64)
+    numbers = numpy.array([0, 3, 1, 0], dtype=numpy.uint64)
+    assert strange([3, 2], flows, numbers) == 2
 
 
 def test_what_the_socket_dropped_is_not_lost_on_the_way() -> None:
@@ -92,6 +98,12 @@ def test_counters_of_interfaces_are_read() -> None:
     eth0 = read_interfaces(text)["eth0"]
     assert (eth0.received_bytes, eth0.received, eth0.receive_drops) == (100, 2, 3)
     assert (eth0.sent_bytes, eth0.sent, eth0.send_drops) == (200, 4, 5)
+
+
+def test_faults_of_a_kernel_are_read() -> None:
+    text = "Ip: Forwarding InHdrErrors\nIp: 1 7\nUdp: InDatagrams NoPorts\nUdp: 5 6\n"
+    assert read_protocols(text)["UdpNoPorts"] == 6
+    assert read_protocols(text)["IpInHdrErrors"] == 7
 
 
 def test_failures_are_planned_evenly_and_repeatably() -> None:

@@ -31,6 +31,7 @@ def report_of(result: RunResult) -> Report:
             "lost": f.udp.lost,
             "duplicated": f.udp.duplicated,
             "reordered": f.udp.reordered,
+            "strange": f.udp.strange,
             "socket_overflow": f.udp.socket_overflow,
             "stall_ms_max": round(f.udp.stall_ms_max, 3),
             "latency_us": f.udp.latency_us,
@@ -121,6 +122,7 @@ def broken_guarantees(report: Report) -> list[str]:
     for count, text in (
         (udp["lost"], "datagrams were lost"),
         (udp["duplicated"], "datagrams were sent twice"),
+        (udp["strange"], "datagrams arrived that were never sent"),
         (tcp["broken"], "TCP connections broke"),
         (http["downloads"] - http["checksums_ok"], "downloads had a wrong checksum"),
         (http["failed"], "downloads failed"),

@@ -22,6 +22,7 @@ class UdpFigures:
     socket_overflow: int
     duplicated: int
     reordered: int
+    strange: int  # datagrams that were never sent like that
     stall_ms_max: float
     latency_us: dict[str, float]
     arrivals_ns: Column
@@ -55,6 +56,15 @@ def count(
         highest = numpy.maximum.accumulate(mine) if len(mine) else mine
         reordered += int(numpy.count_nonzero(mine[1:] < highest[:-1]))
     return max(0, missing - overflow), duplicated, reordered
+
+
+def strange(sent: list[int], flows: Column, numbers: Column) -> int:
+    """Datagrams of a flow or with a number that the sender never used."""
+    bounds = numpy.array(sent, dtype=numpy.uint64)
+    known = flows < len(sent)
+    return int(
+        numpy.count_nonzero(~known) + numpy.count_nonzero(numbers[known] >= bounds[flows[known]])
+    )
 
 
 class UdpStream:
@@ -102,6 +112,7 @@ class UdpStream:
             socket_overflow=overflow,
             duplicated=duplicated,
             reordered=reordered,
+            strange=strange(sent, datagrams[:, 0], datagrams[:, 1]),
             stall_ms_max=float(gaps.max()) / 1e6,
             latency_us={
                 name: round(float(numpy.percentile(latency_us, share)), 1) if len(arrivals) else 0.0
