@@ -20,10 +20,13 @@ HEADERS = {
     "core": [
         "elements.h",
         "host/counts.h",
+        "host/cycles.h",
         "host/logger.h",
         "host/process.h",
         "host/snapshot.h",
         "input_logger/steering.h",
+        "port/address_resolution.h",
+        "port/generator_port.h",
         "port/memory_port.h",
     ],
     "dpdk": ["port/dpdk_port.h"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ports in memory: for tests, and for benchmarks without a NIC."""
+"""Ports in memory: for tests, and generators of traffic for benchmarks without a NIC."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ class MemoryPort:
         if self.pointer == ffi.NULL:
             raise NativeError(-errno.ENOMEM, "making a port in memory")
         self._buffer = ffi.new("uint8_t[]", FRAME_SIZE_MAX)
-        self._replayed: Any = None
 
     def base(self) -> Any:
         """What Logger.add_port takes."""
@@ -36,12 +35,53 @@ class MemoryPort:
         length = lib.memory_port_pop(self.pointer, self._buffer)
         return bytes(ffi.buffer(self._buffer, length)) if length else None
 
-    def replay(self, frames: bytes, length: int, total: int) -> None:
-        """Delivers frames of `length` bytes, lying in a row, in rounds until `total`."""
-        self._replayed = ffi.from_buffer("uint8_t[]", frames)
-        lib.memory_port_replay(self.pointer, self._replayed, len(frames) // length, length, total)
-
     def close(self) -> None:
         if self.pointer is not None:
             lib.memory_port_destroy(self.pointer)
             self.pointer = None
+
+
+class GeneratorPort:
+    """A source of traffic, and a sink that measures how long frames were on their way.
+
+    `frames` holds frames of `length` bytes in a row, sent round and round. Without an interval
+    they come as fast as they are taken; with one, each is due at its time, however late it is
+    taken (open loop), and carries that time in its last 8 bytes.
+    """
+
+    def __init__(self, frames: bytearray, length: int, samples: Any = None) -> None:
+        count = len(frames) // length if length else 0
+        self._frames = ffi.from_buffer("uint8_t[]", frames)
+        self._samples = ffi.NULL if samples is None else ffi.from_buffer("uint32_t[]", samples)
+        samples_max = 0 if samples is None else len(samples)
+        self.pointer = lib.generator_port_create(
+            self._frames, count, length, self._samples, samples_max
+        )
+        if self.pointer == ffi.NULL:
+            raise NativeError(-errno.ENOMEM, "making a generator port")
+
+    def base(self) -> Any:
+        """What Logger.add_port takes."""
+        return lib.generator_port_base(self.pointer)
+
+    def send(self, total: int, interval_ns: int = 0) -> None:
+        """Starts sending `total` frames."""
+        lib.generator_port_send(self.pointer, total, interval_ns)
+
+    def left(self) -> int:
+        """Frames still to be sent."""
+        return int(lib.generator_port_left(self.pointer))
+
+    def samples(self) -> int:
+        """How many times were taken at this port, in nanoseconds, into `samples`."""
+        return int(lib.generator_port_samples(self.pointer))
+
+    def close(self) -> None:
+        if self.pointer is not None:
+            lib.generator_port_destroy(self.pointer)
+            self.pointer = None
+
+
+def cycles() -> int:
+    """The cycle counter that busy_cycles are counted in."""
+    return int(lib.cycles_now())

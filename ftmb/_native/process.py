@@ -116,6 +116,14 @@ class Process:
         pinned = list(cores) if cores else [-1] * self.settings.workers
         check(lib.process_start(self.pointer, pinned), "starting the workers")
 
+    def hold(self) -> None:
+        """Stops all workers between two records, until `release`."""
+        lib.process_hold_workers(self.pointer)
+
+    def release(self) -> None:
+        """Lets the workers go on."""
+        lib.process_release_workers(self.pointer)
+
     def step(self, worker: int) -> bool:
         """One step of one worker on this thread; whether it found anything to do."""
         return bool(lib.process_step(self.pointer, worker))

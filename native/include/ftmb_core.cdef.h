@@ -77,8 +77,29 @@ void memory_port_destroy(struct memory_port *port);
 struct port *memory_port_base(struct memory_port *port);
 int memory_port_push(struct memory_port *port, const uint8_t *bytes, uint16_t length);
 uint16_t memory_port_pop(struct memory_port *port, uint8_t *bytes);
-void memory_port_replay(struct memory_port *port, const uint8_t *frames, uint32_t count,
-                        uint16_t length, uint64_t total);
+struct generator_port;
+struct generator_port *generator_port_create(uint8_t *frames, uint32_t count, uint16_t length,
+                                             uint32_t *samples, uint64_t samples_max);
+void generator_port_destroy(struct generator_port *port);
+struct port *generator_port_base(struct generator_port *port);
+void generator_port_send(struct generator_port *port, uint64_t total, uint64_t interval_ns);
+uint64_t generator_port_left(const struct generator_port *port);
+uint64_t generator_port_samples(const struct generator_port *port);
+uint64_t cycles_now(void);
+
+/* Address resolution */
+struct resolution { uint32_t gateway; uint32_t waiting_count; uint64_t given_up; ...; };
+struct waiting_frame { uint16_t length; uint8_t bytes[2048]; ...; };
+enum resolution_verdict { RESOLUTION_SEND, RESOLUTION_WAIT, RESOLUTION_GIVE_UP, ... };
+int resolution_init(struct resolution *resolution, const uint8_t *own_ethernet);
+void resolution_release(struct resolution *resolution);
+int resolution_add_address(struct resolution *resolution, uint32_t address, uint32_t mask);
+bool resolution_receive(struct resolution *resolution, const uint8_t *frame, uint16_t length,
+                        uint64_t now_ns, uint8_t *answer);
+enum resolution_verdict resolution_prepare(struct resolution *resolution, uint8_t *frame,
+                                           uint16_t length, uint64_t now_ns, uint8_t *request,
+                                           bool *has_request);
+const struct waiting_frame *resolution_next_ready(struct resolution *resolution, uint64_t now_ns);
 
 /* The logger process */
 enum idle_strategy { IDLE_SPIN, IDLE_YIELD, IDLE_SLEEP, ... };
@@ -162,6 +183,8 @@ void process_set_start(struct process *process, uint32_t worker, uint64_t record
 void process_set_access_start(struct process *process, uint32_t worker, uint64_t position);
 int process_start(struct process *process, const int *cores);
 void process_stop(struct process *process);
+void process_hold_workers(struct process *process);
+void process_release_workers(struct process *process);
 int process_step(struct process *process, uint32_t worker);
 void process_crash(struct process *process, uint32_t worker);
 uint64_t process_replayed(const struct process *process, uint32_t worker);

@@ -21,43 +21,22 @@ struct memory_port {
     uint32_t capacity;
     struct frame_queue in, out;
     uint32_t delivered; /* of `in`, borrowed by the input logger */
-    const uint8_t *replay;
-    uint32_t replay_count, replay_next;
-    uint16_t replay_length;
-    uint64_t replay_left;
-    bool keeps_nothing;
 };
 
 static struct memory_port *port_of(struct port *port) {
     return (struct memory_port *)port;
 }
 
-static uint32_t receive_replay(struct memory_port *port, struct frame *frames) {
-    uint32_t count = 0;
-    while (count < PORT_BURST_MAX && port->replay_left > 0) {
-        frames[count++] = (struct frame){
-            .bytes = port->replay + (size_t)port->replay_next * port->replay_length,
-            .length = port->replay_length};
-        port->replay_next = port->replay_next + 1 == port->replay_count ? 0 : port->replay_next + 1;
-        port->replay_left--;
-    }
-    return count;
-}
-
 static uint32_t memory_port_receive(struct port *base, uint64_t now_ns, struct frame *frames) {
     (void)now_ns;
     struct memory_port *port = port_of(base);
     uint32_t count = 0;
-    if (port->replay != NULL) {
-        count = receive_replay(port, frames);
-    } else {
-        for (; count < port->in.count && count < PORT_BURST_MAX; count++) {
-            const struct stored_frame *stored =
-                &port->in.frames[(port->in.first + count) % port->capacity];
-            frames[count] = (struct frame){.bytes = stored->bytes, .length = stored->length};
-        }
-        port->delivered = count;
+    for (; count < port->in.count && count < PORT_BURST_MAX; count++) {
+        const struct stored_frame *stored =
+            &port->in.frames[(port->in.first + count) % port->capacity];
+        frames[count] = (struct frame){.bytes = stored->bytes, .length = stored->length};
     }
+    port->delivered = count;
     counter_add(&base->counters.received, count);
     return count;
 }
@@ -85,9 +64,8 @@ static bool enqueue(struct frame_queue *queue, uint32_t capacity, const uint8_t 
 static uint32_t memory_port_send(struct port *base, const struct frame *frames, uint32_t count) {
     struct memory_port *port = port_of(base);
     uint32_t taken = 0;
-    while (taken < count && (port->keeps_nothing || enqueue(&port->out, port->capacity,
-                                                            frames[taken].bytes,
-                                                            frames[taken].length))) {
+    while (taken < count && enqueue(&port->out, port->capacity, frames[taken].bytes,
+                                    frames[taken].length)) {
         taken++;
     }
     counter_add(&base->counters.sent, taken);
@@ -150,13 +128,4 @@ uint16_t memory_port_pop(struct memory_port *port, uint8_t *bytes) {
     port->out.first = (port->out.first + 1) % port->capacity;
     port->out.count--;
     return stored->length;
-}
-
-void memory_port_replay(struct memory_port *port, const uint8_t *frames, uint32_t count,
-                        uint16_t length, uint64_t total) {
-    port->replay = frames;
-    port->replay_count = count;
-    port->replay_length = length;
-    port->replay_left = total;
-    port->keeps_nothing = true;
 }

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A port in memory: frames are put in and taken out by the program itself. For tests, for
- * benchmarks without a NIC, and for any machine without DPDK.
- *
- * Two ways to feed it: memory_port_push() queues single frames; memory_port_replay() gives it an
- * array of frames to deliver over and over, as a generator would, without copying.
+ * A port in memory: frames are put in and taken out one by one by the program itself. For tests;
+ * a source and a sink of traffic is port/generator_port.h.
  */
 #ifndef FTMB_MEMORY_PORT_H
 #define FTMB_MEMORY_PORT_H
@@ -23,12 +20,5 @@ int memory_port_push(struct memory_port *port, const uint8_t *bytes, uint16_t le
 /* The next frame that was sent: its length, or 0 if there is none. `bytes` has
  * FTMB_FRAME_SIZE_MAX. */
 uint16_t memory_port_pop(struct memory_port *port, uint8_t *bytes);
-
-/*
- * Delivers `count` frames of `length` bytes each, lying one after another at `frames` (borrowed),
- * in rounds until `total` have been delivered; sent frames are counted and not kept.
- */
-void memory_port_replay(struct memory_port *port, const uint8_t *frames, uint32_t count,
-                        uint16_t length, uint64_t total);
 
 #endif
