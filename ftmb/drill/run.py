@@ -17,6 +17,7 @@ from ftmb.drill.settings import DrillSettings
 from ftmb.drill.workload import Figures, Traffic
 from ftmb.drill.workload.base import Place
 from ftmb.lab import Lab
+from ftmb.lab.tuning import long_backlog
 
 PAUSE_MIN_S = 0.05
 PAUSE_MAX_S = 0.8
@@ -38,6 +39,7 @@ def run(settings: DrillSettings, protected: bool, times: int, say: Say) -> RunRe
     protection = "standby" if protected else "none"
     with ExitStack() as exits:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="ftmb-drill-")))
+        exits.enter_context(long_backlog())
         lab = exits.enter_context(Lab("drill"))
         box = LabBox(lab, protection)
         say(f"starting the NAT, protection: {protection}")

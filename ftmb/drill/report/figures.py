@@ -28,6 +28,7 @@ def report_of(result: RunResult) -> Report:
         "kills": len(outcomes),
         "udp": {
             "sent": f.udp.sent,
+            "refused_by_sender": f.udp.refused,
             "lost": f.udp.lost,
             "duplicated": f.udp.duplicated,
             "reordered": f.udp.reordered,
@@ -62,7 +63,7 @@ def report_of(result: RunResult) -> Report:
         },
         "ping": {
             "sent": f.ping.sent,
-            "lost": f.ping.lost,
+            "lost": max(0, f.ping.lost - f.wires["client eth0"]["send_drops"]),
             "duplicated": f.ping.duplicated,
             "round_trip_ms_max": f.ping.round_trip_ms_max,
         },

@@ -14,6 +14,7 @@ from ftmb.drill.traffic.process import Stop, ready, write_results
 from ftmb.drill.traffic.udp_format import DATAGRAM, PADDING
 
 STEP_S = 0.001
+IP_RECVERR = 11
 CATCH_UP_S = 0.02  # after a pause of its own it does not send more than this at once
 
 
@@ -22,6 +23,8 @@ def open_flows(arguments: argparse.Namespace) -> list[socket.socket]:
     for flow in range(arguments.flows):
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+        # Without this the kernel hides that it could not put a datagram on the wire.
+        sender.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         sender.bind((arguments.sources[flow % len(arguments.sources)], 0))
         sender.connect((arguments.target, arguments.port))
         flows.append(sender)

@@ -17,6 +17,7 @@ PORT = 9000
 @dataclass(frozen=True)
 class UdpFigures:
     sent: int
+    refused: int  # by the sender's own kernel: they never were on the wire
     received: int
     lost: int  # without what the receiver's own socket dropped
     socket_overflow: int
@@ -97,7 +98,8 @@ class UdpStream:
         return self.figures()
 
     def figures(self) -> UdpFigures:
-        sent: list[int] = self.place.figures("udp_sender", self.sender)["sent"]
+        sender: dict[str, Any] = self.place.figures("udp_sender", self.sender)
+        sent: list[int] = sender["sent"]
         received: dict[str, Any] = self.place.figures("udp_receiver", self.receiver)
         datagrams = self.place.column("udp_receiver.datagrams").reshape(-1, 3)
         arrivals = self.place.column("udp_receiver.arrivals")
@@ -107,6 +109,7 @@ class UdpStream:
         gaps = numpy.diff(arrivals) if len(arrivals) > 1 else numpy.zeros(1)
         return UdpFigures(
             sent=sum(sent),
+            refused=int(sender["failed"]),
             received=len(arrivals),
             lost=lost,
             socket_overflow=overflow,
