@@ -18,9 +18,6 @@ EXTERNAL = "203.0.113.1"
 REMOTE = "198.51.100.7"
 OTHER_REMOTE = "198.51.100.8"
 
-# Each failover leaves a fenced process behind in this one, so there are only so many.
-FAILING_RUNS = (1, 2, 3, 4, 8, 16)
-
 Released = list[tuple[str, Packet]]
 
 
@@ -46,23 +43,14 @@ class Nat:
         self.box = make_box(
             pipeline=[("nat", settings)], ports=["inside", "outside"], workers=workers
         )
-        self.fails_over = self.box.fails_over
-        self.runs = 0
 
     def send(self, port: str, *packets: Packet) -> Released:
         for packet in packets:
             self.box.inject(port, bytes(Ether() / packet))
         return self.released()
 
-    def run(self) -> list[tuple[str, bytes]]:
-        """As the box's own, but a long test fails over less and less often."""
-        self.runs += 1
-        if self.fails_over:
-            self.box.fails_over = self.runs in FAILING_RUNS
-        return self.box.run()
-
     def released(self) -> Released:
-        frames = self.run()
+        frames = self.box.run()
         for _, raw in frames:
             verify(raw)
         return [(port, Ether(raw)) for port, raw in frames]

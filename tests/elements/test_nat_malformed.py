@@ -63,7 +63,7 @@ CASES = [
 def test_reason_is_counted(make_box, reason, frame):
     nat = Nat(make_box)
     nat.box.inject("inside", frame)
-    assert nat.run() == []
+    assert nat.box.run() == []
     assert nat.box.drops() == {"nat": {reason: 1}}
 
 
@@ -76,7 +76,7 @@ def test_checksum_check_is_an_option(make_box):
     nat.box.inject(
         "inside", bytes(Ether() / IP(src=HOST, dst=REMOTE, chksum=1) / UDP(sport=5000, dport=53))
     )
-    ((_, raw),) = nat.run()
+    ((_, raw),) = nat.box.run()
     with pytest.raises(AssertionError):
         verify(raw)  # wrong before, wrong after: nothing is hidden
 
@@ -134,7 +134,7 @@ def test_packets_are_conserved_whatever_they_are(make_box):
     def run(frames: list[tuple[str, bytes]]) -> None:
         for port, raw in frames:
             nat.box.inject(port, raw)
-        released = nat.run()
+        released = nat.box.run()
         totals["in"] += len(frames)
         totals["out"] += sum(not is_answer(raw) for _, raw in released)
         assert totals["out"] + sum(nat.box.drops().get("nat", {}).values()) == totals["in"]
