@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which boxes run here: each has a folder of its name in the run directory."""
+"""Which boxes run here: each has a folder of its name, with a socket, in the run directory."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from pathlib import Path
 from ftmb.errors import NotRunningError
 
 
+SOCKET_NAME = "control.sock"
+
+
 def run_directory() -> Path:
     return Path(os.environ.get("FTMB_RUN_DIRECTORY", "/run/ftmb"))
 
 
 def running_names() -> list[str]:
     try:
-        return sorted(entry.name for entry in run_directory().iterdir() if entry.is_dir())
+        sockets = run_directory().glob(f"*/{SOCKET_NAME}")
+        return sorted(socket.parent.name for socket in sockets)
     except FileNotFoundError:
         return []
 

@@ -25,6 +25,7 @@ FAILOVER_PATIENCE_S = 15.0
 PROTECTION_PATIENCE_S = 60.0
 HELD_S = 0.3  # how long a stopped master stays stopped after the failover
 FENCED_PATIENCE_S = 5.0
+NOTICED_PATIENCE_S = 5.0
 
 
 @dataclass
@@ -35,11 +36,14 @@ class Outcome:
     at_ns: int
     pid: int
     failover: dict[str, Any] | None = None
-    fenced: bool | None = None  # a stopped master: did it end once it was continued?
+    fenced: bool | None = None  # a stopped process: did it end once it was continued?
+    recovered_ns: int | None = None  # when the drill saw that all was well again
     problems: list[str] = field(default_factory=list)
 
     def milliseconds_until(self, moment: str) -> float | None:
         value = (self.failover or {}).get(moment)
+        if self.failover is None and moment == "protected_again_ns":
+            value = self.recovered_ns  # a standby's failure is no failover: only the drill saw it
         return None if value is None else round((value - self.at_ns) / 1e6, 3)
 
 
@@ -110,27 +114,37 @@ class Injector:
             outcome.problems.append(f"no new master within {FAILOVER_PATIENCE_S:.0f} s")
 
     def _continue(self, outcome: Outcome, descriptor: int) -> None:
-        """A hung master comes back: it must find that it has been fenced, and end."""
+        """A hung process comes back: it must find that it has been replaced, and end."""
         if self.victim == "master":
             time.sleep(HELD_S)
+        elif self._observe(outcome, self._is_replaced(outcome.pid), NOTICED_PATIENCE_S) is None:
+            outcome.problems.append(f"a hung {self.victim} was not noticed")
         _send(descriptor, signal.SIGCONT)
         ended, _, _ = select.select([descriptor], [], [], FENCED_PATIENCE_S)
         outcome.fenced = bool(ended)
         if not ended:
             outcome.problems.append(f"the continued {self.victim} did not end")
 
+    def _is_replaced(self, pid: int) -> Callable[[Status], bool]:
+        def replaced(observed: Status) -> bool:
+            process = observed["processes"].get(self.victim)
+            return process is None or process["pid"] != pid
+
+        return replaced
+
     def _await_recovery(self, outcome: Outcome, number: int, pid: int) -> None:
         def recovered(observed: Status) -> bool:
             if self.victim == "master" and not _complete(observed, number, self.protected):
                 return False
-            process = observed["processes"].get(self.victim)
-            if process is None and self.protected:
+            if self.protected and observed["processes"].get(self.victim) is None:
                 return False
             settled = observed["state"] == ("protected" if self.protected else "unprotected")
-            return settled and (process is None or process["pid"] != pid)
+            return settled and (outcome.fenced is False or self._is_replaced(pid)(observed))
 
         observed = self._observe(outcome, recovered, PROTECTION_PATIENCE_S)
-        if observed is None:
+        if observed is not None:
+            outcome.recovered_ns = time.monotonic_ns()
+        else:
             state = "protected" if self.protected else "running"
             outcome.problems.append(f"not {state} again within {PROTECTION_PATIENCE_S:.0f} s")
             observed = self.box.status()

@@ -102,6 +102,12 @@ def box(tmp_path: Path) -> Path:
     return path
 
 
+def make_folder(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "run" / name
+    folder.mkdir(parents=True)
+    (folder / "control.sock").touch()
+
+
 def test_help_has_examples_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     assert "Exit status:" in capsys.readouterr().out
@@ -159,17 +165,18 @@ def test_status_and_down_find_the_only_box(
 ) -> None:
     assert run(["status"]) == 3
     assert "ftmb up" in capsys.readouterr().err
-    (tmp_path / "run" / "lab").mkdir(parents=True)
+    make_folder(tmp_path, "lab")
     assert run(["status"]) == 0
     shown = capsys.readouterr().out
     for text in ("protected", "1,234,567", "short 4", "no_port", "hangup", "3.0", "77 compared"):
         assert text in shown
     assert run(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == STATUS
+    (tmp_path / "run" / "left-over").mkdir()
     assert run(["status", "other"]) == 3
     assert run(["down"]) == 0
     assert orchestrator.stopped == ["lab"]
-    (tmp_path / "run" / "edge").mkdir()
+    make_folder(tmp_path, "edge")
     assert run(["down"]) == 3
     assert "edge, lab" in capsys.readouterr().err
 
@@ -181,7 +188,7 @@ def test_status_and_down_find_the_only_box(
 def test_the_exit_status_says_whether_it_is_protected(
     orchestrator: FakeOrchestrator, tmp_path: Path, state: str, expected: int
 ) -> None:
-    (tmp_path / "run" / "lab").mkdir(parents=True)
+    make_folder(tmp_path, "lab")
     orchestrator.observed["state"] = state
     assert run(["status"]) == expected
 
