@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ftmb.errors import NotRunningError
 
-
 SOCKET_NAME = "control.sock"
 
 
