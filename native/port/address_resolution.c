@@ -67,8 +67,8 @@ static struct neighbour *find(struct resolution *resolution, uint32_t address, b
         if (entry->address == address) {
             return entry;
         }
-        if (oldest == NULL || (oldest->address != 0 && (entry->address == 0 ||
-                                                        entry->learnt_ns < oldest->learnt_ns))) {
+        if (oldest == NULL || (oldest->address != 0 &&
+                               (entry->address == 0 || entry->learnt_ns < oldest->learnt_ns))) {
             oldest = entry;
         }
     }
@@ -169,6 +169,18 @@ static enum resolution_verdict hold(struct resolution *resolution, const uint8_t
     return RESOLUTION_GIVE_UP;
 }
 
+/* Writes a request for a neighbour unless the last one is too young. */
+static bool ask(struct resolution *resolution, struct neighbour *neighbour, uint64_t now_ns,
+                uint8_t *request) {
+    if (now_ns - neighbour->asked_ns <= RESOLUTION_ASK_NS) {
+        return false;
+    }
+    neighbour->asked_ns = now_ns;
+    write_arp(resolution, ARP_REQUEST, source_towards(resolution, neighbour->address), NULL,
+              neighbour->address, request);
+    return true;
+}
+
 enum resolution_verdict resolution_prepare(struct resolution *resolution, uint8_t *frame,
                                            uint16_t length, uint64_t now_ns, uint8_t *request,
                                            bool *has_request) {
@@ -184,12 +196,7 @@ enum resolution_verdict resolution_prepare(struct resolution *resolution, uint8_
     }
     struct neighbour *neighbour = find(resolution, next_hop, true);
     bool is_fresh = neighbour->is_known && now_ns - neighbour->learnt_ns < RESOLUTION_FRESH_NS;
-    if (!is_fresh && now_ns - neighbour->asked_ns > RESOLUTION_ASK_NS) {
-        neighbour->asked_ns = now_ns;
-        *has_request = true;
-        write_arp(resolution, ARP_REQUEST, source_towards(resolution, next_hop), NULL, next_hop,
-                  request);
-    }
+    *has_request = !is_fresh && ask(resolution, neighbour, now_ns, request);
     if (!neighbour->is_known) {
         return hold(resolution, frame, length, next_hop, now_ns);
     }
@@ -222,4 +229,18 @@ const struct waiting_frame *resolution_next_ready(struct resolution *resolution,
         resolution->waiting_count--;
     }
     return ready;
+}
+
+bool resolution_ask_again(struct resolution *resolution, uint64_t now_ns, uint8_t *request) {
+    for (uint32_t index = 0; index < RESOLUTION_WAITING_MAX; index++) {
+        uint32_t next_hop = resolution->waiting[index].next_hop;
+        if (next_hop == 0) {
+            continue;
+        }
+        struct neighbour *neighbour = find(resolution, next_hop, true);
+        if (!neighbour->is_known && ask(resolution, neighbour, now_ns, request)) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -22,8 +22,8 @@
 #define RESOLUTION_PROBES 8U
 #define RESOLUTION_WAITING_MAX 256U
 #define RESOLUTION_WAIT_NS 3000000000ULL
-#define RESOLUTION_ASK_NS 200000000ULL      /* between two requests for one neighbour */
-#define RESOLUTION_FRESH_NS 30000000000ULL  /* after that, ask again while using it */
+#define RESOLUTION_ASK_NS 200000000ULL     /* between two requests for one neighbour */
+#define RESOLUTION_FRESH_NS 30000000000ULL /* after that, ask again while using it */
 #define ARP_FRAME_SIZE 42U
 #define ETHERNET_ADDRESS_SIZE 6U
 
@@ -63,14 +63,15 @@ int resolution_add_address(struct resolution *resolution, uint32_t address, uint
 
 /* Whether a frame is ARP, and so for this and not for the elements. */
 bool resolution_is_arp(const uint8_t *frame, uint16_t length);
-/* Takes in an ARP frame; writes an answer of ARP_FRAME_SIZE bytes and returns true if one is due. */
+/* Takes in an ARP frame; writes an answer of ARP_FRAME_SIZE bytes and returns true if one is due.
+ */
 bool resolution_receive(struct resolution *resolution, const uint8_t *frame, uint16_t length,
                         uint64_t now_ns, uint8_t *answer);
 
 enum resolution_verdict {
-    RESOLUTION_SEND,     /* `frame` has its Ethernet addresses now */
-    RESOLUTION_WAIT,     /* kept a copy */
-    RESOLUTION_GIVE_UP,  /* no route, or no room to wait */
+    RESOLUTION_SEND,    /* `frame` has its Ethernet addresses now */
+    RESOLUTION_WAIT,    /* kept a copy */
+    RESOLUTION_GIVE_UP, /* no route, or no room to wait */
 };
 
 /*
@@ -84,5 +85,9 @@ enum resolution_verdict resolution_prepare(struct resolution *resolution, uint8_
 /* The next frame whose wait is over, with its header filled; borrowed until the next call. NULL:
  * none. Frames that waited too long are given up on the way. */
 const struct waiting_frame *resolution_next_ready(struct resolution *resolution, uint64_t now_ns);
+
+/* Asks again for a neighbour that frames wait for: writes a request and returns true if one is
+ * due. A question or its answer may be lost like any other packet. */
+bool resolution_ask_again(struct resolution *resolution, uint64_t now_ns, uint8_t *request);
 
 #endif

@@ -17,6 +17,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 
 #include "host/cycles.h"
 #include "port/address_resolution.h"
@@ -31,7 +32,7 @@ struct dpdk_port {
     uint16_t next_queue;
     bool is_routed;
     char name[RTE_ETH_NAME_MAX_LEN];
-    struct rte_mempool *receive_pool, *send_pool;
+    struct rte_mempool *pool;
     struct rte_mbuf *received[PORT_BURST_MAX];
     uint32_t received_count;
     struct rte_mbuf *sending[SENDING_MAX];
@@ -89,7 +90,7 @@ static bool queue_frame(struct dpdk_port *port, const uint8_t *bytes, uint16_t l
             return false;
         }
     }
-    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(port->send_pool);
+    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(port->pool);
     if (mbuf == NULL) {
         push(port);
         return false;
@@ -161,6 +162,11 @@ static void send_what_waited(struct dpdk_port *port) {
            (ready = resolution_next_ready(&port->resolution, port->now_ns)) != NULL) {
         queue_frame(port, ready->bytes, ready->length);
     }
+    uint8_t request[ARP_FRAME_SIZE];
+    while (port->sending_count < SENDING_MAX &&
+           resolution_ask_again(&port->resolution, port->now_ns, request)) {
+        queue_frame(port, request, ARP_FRAME_SIZE);
+    }
     for (; given_up < port->resolution.given_up; given_up++) {
         count_drop(port, PORT_DROP_UNRESOLVED);
     }
@@ -210,8 +216,7 @@ static uint32_t dpdk_port_receive(struct port *base, uint64_t now_ns, struct fra
     uint32_t count = 0;
     for (uint16_t turn = 0; turn < port->queues && port->received_count < PORT_BURST_MAX; turn++) {
         uint32_t first = port->received_count;
-        port->received_count += rte_eth_rx_burst(port->id, port->next_queue,
-                                                 port->received + first,
+        port->received_count += rte_eth_rx_burst(port->id, port->next_queue, port->received + first,
                                                  (uint16_t)(PORT_BURST_MAX - first));
         port->next_queue = (uint16_t)((port->next_queue + 1) % port->queues);
         for (uint32_t index = first; index < port->received_count; index++) {
@@ -264,17 +269,45 @@ static int probe(struct dpdk_port *port, const char *device, char *error, uint32
     return -ENODEV;
 }
 
-static int create_pools(struct dpdk_port *port, uint32_t descriptors) {
+/*
+ * The AF_XDP driver registers the pool's memory with the kernel as one area of `count` objects
+ * without gaps. A pool made by rte_pktmbuf_pool_create leaves a gap at each page's end, so its
+ * last objects would lie beyond the area, and the kernel would refuse each frame sent from one as
+ * an invalid descriptor. Devices that do DMA need those gaps: an object must not span pages.
+ */
+static struct rte_mempool *create_pool_without_gaps(const char *name, uint32_t count, int socket) {
+    struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = RTE_MBUF_DEFAULT_BUF_SIZE};
+    struct rte_mempool *pool =
+        rte_mempool_create_empty(name, count, sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE,
+                                 MBUF_CACHE, sizeof(private), socket, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+    if (pool == NULL) {
+        return NULL;
+    }
+    rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+    rte_pktmbuf_pool_init(pool, &private);
+    if (rte_mempool_populate_default(pool) < 0) {
+        rte_mempool_free(pool);
+        return NULL;
+    }
+    rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+    return pool;
+}
+
+static int create_pool(struct dpdk_port *port, uint32_t descriptors) {
+    struct rte_eth_dev_info information;
+    int failure = rte_eth_dev_info_get(port->id, &information);
+    if (failure != 0) {
+        return failure;
+    }
     char name[RTE_MEMPOOL_NAMESIZE];
-    uint32_t count = port->queues * descriptors * 2 + SENDING_MAX + 2 * MBUF_CACHE;
+    snprintf(name, sizeof(name), "ftmb_port_%u", port->id);
+    uint32_t count = port->queues * descriptors * 4 + SENDING_MAX + 2 * MBUF_CACHE;
     int socket = rte_eth_dev_socket_id(port->id);
-    snprintf(name, sizeof(name), "ftmb_receive_%u", port->id);
-    port->receive_pool = rte_pktmbuf_pool_create(name, count, MBUF_CACHE, 0,
-                                                 RTE_MBUF_DEFAULT_BUF_SIZE, socket);
-    snprintf(name, sizeof(name), "ftmb_send_%u", port->id);
-    port->send_pool = rte_pktmbuf_pool_create(name, count, MBUF_CACHE, 0,
-                                              RTE_MBUF_DEFAULT_BUF_SIZE, socket);
-    return port->receive_pool == NULL || port->send_pool == NULL ? -rte_errno : 0;
+    port->pool = strcmp(information.driver_name, "net_af_xdp") == 0
+                     ? create_pool_without_gaps(name, count, socket)
+                     : rte_pktmbuf_pool_create(name, count, MBUF_CACHE, 0,
+                                               RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+    return port->pool == NULL ? -rte_errno : 0;
 }
 
 static int set_up_queues(struct dpdk_port *port, uint16_t descriptors) {
@@ -288,16 +321,15 @@ static int set_up_queues(struct dpdk_port *port, uint16_t descriptors) {
             configuration.rx_adv_conf.rss_conf.rss_hf &= information.flow_type_rss_offloads;
         }
     }
-    int failure =
-        rte_eth_dev_configure(port->id, port->queues, port->queues, &configuration);
+    int failure = rte_eth_dev_configure(port->id, port->queues, port->queues, &configuration);
     uint16_t receive = descriptors, send = descriptors;
     if (failure == 0) {
         failure = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &receive, &send);
     }
     int socket = rte_eth_dev_socket_id(port->id);
     for (uint16_t queue = 0; queue < port->queues && failure == 0; queue++) {
-        failure = rte_eth_rx_queue_setup(port->id, queue, receive, (unsigned)socket, NULL,
-                                         port->receive_pool);
+        failure =
+            rte_eth_rx_queue_setup(port->id, queue, receive, (unsigned)socket, NULL, port->pool);
         if (failure == 0) {
             failure = rte_eth_tx_queue_setup(port->id, queue, send, (unsigned)socket, NULL);
         }
@@ -329,7 +361,7 @@ struct dpdk_port *dpdk_port_open(const struct dpdk_port_settings *settings, char
     }
     port->base.class = &dpdk_port_class;
     port->queues = (uint16_t)settings->queues;
-    int failure = create_pools(port, settings->descriptors);
+    int failure = create_pool(port, settings->descriptors);
     if (failure != 0) {
         say(error, error_size, "no memory for the packets of '%s': give it more huge pages",
             settings->device);
@@ -361,8 +393,7 @@ void dpdk_port_close(struct dpdk_port *port) {
     if (known == 0) {
         rte_dev_remove(information.device);
     }
-    rte_mempool_free(port->receive_pool);
-    rte_mempool_free(port->send_pool);
+    rte_mempool_free(port->pool);
     resolution_release(&port->resolution);
     free(port);
 }

@@ -17,7 +17,7 @@
 struct dpdk_port_settings {
     const char *device; /* PCI address, or virtual device with its arguments */
     uint32_t queues;
-    uint32_t descriptors; /* of each queue */
+    uint32_t descriptors;                        /* of each queue */
     uint32_t addresses[DPDK_PORT_ADDRESSES_MAX]; /* IPv4, network byte order */
     uint32_t masks[DPDK_PORT_ADDRESSES_MAX];
     uint32_t address_count;

@@ -57,8 +57,7 @@ static void generator_port_receive_done(struct port *base) {
     (void)base;
 }
 
-static uint32_t generator_port_take(struct port *base, const struct frame *frames,
-                                    uint32_t count) {
+static uint32_t generator_port_take(struct port *base, const struct frame *frames, uint32_t count) {
     struct generator_port *port = port_of(base);
     uint64_t taken = atomic_load_explicit(&port->sample_count, memory_order_relaxed);
     if (port->samples != NULL && taken < port->samples_max) {

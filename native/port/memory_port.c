@@ -64,8 +64,8 @@ static bool enqueue(struct frame_queue *queue, uint32_t capacity, const uint8_t 
 static uint32_t memory_port_send(struct port *base, const struct frame *frames, uint32_t count) {
     struct memory_port *port = port_of(base);
     uint32_t taken = 0;
-    while (taken < count && enqueue(&port->out, port->capacity, frames[taken].bytes,
-                                    frames[taken].length)) {
+    while (taken < count &&
+           enqueue(&port->out, port->capacity, frames[taken].bytes, frames[taken].length)) {
         taken++;
     }
     counter_add(&base->counters.sent, taken);

@@ -22,11 +22,11 @@ struct frame {
 };
 
 enum port_drop {
-    PORT_DROP_TOO_LONG,       /* longer than FTMB_FRAME_SIZE_MAX, or in several segments */
-    PORT_DROP_FOR_PORT,       /* not to this port's Ethernet address */
-    PORT_DROP_UNRESOLVED,     /* no Ethernet address for the next hop */
-    PORT_DROP_SEND_STUCK,     /* the device took nothing for too long */
-    PORT_DROP_SEND_SHORT,     /* shorter than an Ethernet header */
+    PORT_DROP_TOO_LONG,   /* longer than FTMB_FRAME_SIZE_MAX, or in several segments */
+    PORT_DROP_FOR_PORT,   /* not to this port's Ethernet address */
+    PORT_DROP_UNRESOLVED, /* no Ethernet address for the next hop */
+    PORT_DROP_SEND_STUCK, /* the device took nothing for too long */
+    PORT_DROP_SEND_SHORT, /* shorter than an Ethernet header */
     PORT_DROPS
 };
 
