@@ -87,8 +87,7 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
     pending->input_sequence = queue->input_sequence;
     pending->sent = 0;
     if (logger->is_logged) {
-        memcpy(queue->vector,
-               start + header->pals_offset + header->pal_count * sizeof(struct pal),
+        memcpy(queue->vector, start + header->pals_offset + header->pal_count * sizeof(struct pal),
                logger->workers * sizeof(uint64_t));
         memcpy(&queue->vectors[(queue->received & (PENDING_RECORDS_MAX - 1)) * logger->workers],
                queue->vector, logger->workers * sizeof(uint64_t));
@@ -176,8 +175,7 @@ static void commit(struct output_logger *logger) {
         struct output_queue *queue = &logger->queues[index];
         uint64_t before = logger->committed[index];
         while (logger->committed[index] < logger->cut[index]) {
-            if (logger->is_logged &&
-                !append_access(logger, index, logger->committed[index] + 1)) {
+            if (logger->is_logged && !append_access(logger, index, logger->committed[index] + 1)) {
                 break;
             }
             logger->committed[index]++;
@@ -286,9 +284,8 @@ void output_logger_change_master(struct output_logger *logger, uint32_t epoch,
         if (queue->received > logger->cut[index]) {
             /* The next master builds these numbers anew, from the first input not consumed. */
             queue->received = logger->cut[index];
-            queue->input_sequence = queue->received == 0
-                                        ? 0
-                                        : pending_of(queue, queue->received)->input_sequence;
+            queue->input_sequence =
+                queue->received == 0 ? 0 : pending_of(queue, queue->received)->input_sequence;
         }
         queue->ring = rings != NULL ? rings[index] : (struct ring){0};
         queue->position = 0;

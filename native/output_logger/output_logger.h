@@ -33,7 +33,7 @@
 
 /* A record between being received and being released. */
 struct pending_record {
-    uint64_t start; /* position in the output log */
+    uint64_t start;              /* position in the output log */
     struct output_record header; /* the logger's own copy, checked */
     uint64_t input_sequence;     /* of the last input record it consumed */
     uint64_t sent;               /* bit i: slot i is out, or was never to go */
@@ -44,10 +44,10 @@ struct output_queue {
     uint64_t position; /* received up to here */
     uint64_t received; /* record numbers */
     uint64_t released;
-    uint64_t input_sequence; /* consumed by the records received */
+    uint64_t input_sequence;           /* consumed by the records received */
     uint64_t vector[FTMB_WORKERS_MAX]; /* of the last record received */
-    struct pending_record *pending; /* by number, PENDING_RECORDS_MAX */
-    uint64_t *vectors;              /* likewise, `workers` entries each */
+    struct pending_record *pending;    /* by number, PENDING_RECORDS_MAX */
+    uint64_t *vectors;                 /* likewise, `workers` entries each */
     struct ring access;
     uint64_t access_position;
     uint64_t access_retained;
@@ -61,7 +61,7 @@ struct output_counters {
     _Atomic uint64_t slots_out;
     _Atomic uint64_t slots_dropped; /* by an element's decision */
     _Atomic uint64_t pals;
-    _Atomic uint64_t cut_lag_max; /* records received and not committed, largest seen */
+    _Atomic uint64_t cut_lag_max;  /* records received and not committed, largest seen */
     _Atomic uint64_t access_waits; /* commits put off since the standby lags behind */
 };
 
@@ -72,8 +72,8 @@ struct output_logger {
     uint64_t committed[FTMB_WORKERS_MAX]; /* of it, what is in the access log */
     uint32_t workers;
     uint32_t epoch;
-    bool is_logged;    /* protection: else everything received is released */
-    bool has_master;   /* rings of a master are attached */
+    bool is_logged;  /* protection: else everything received is released */
+    bool has_master; /* rings of a master are attached */
     bool has_new_records;
     bool is_rejecting; /* the present master wrote garbage; nothing more is read from it */
     _Atomic uint64_t first_output_ns; /* of this epoch; 0: none yet */

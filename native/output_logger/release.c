@@ -19,8 +19,7 @@ bool release_read_slot(const struct output_queue *queue, const struct pending_re
         return false;
     }
     memcpy(slot, start, sizeof(*slot));
-    return slot->length <= FTMB_FRAME_SIZE_MAX &&
-           slot->stride >= output_slot_size(slot->length) &&
+    return slot->length <= FTMB_FRAME_SIZE_MAX && slot->stride >= output_slot_size(slot->length) &&
            slot->stride <= (uint64_t)(end - start);
 }
 
@@ -35,8 +34,8 @@ struct batches {
     uint32_t used; /* bit p: port p has frames */
 };
 
-static void sort_slot(struct output_logger *logger, struct pending_record *pending,
-                      uint32_t index, const struct output_slot *slot, const uint8_t *bytes,
+static void sort_slot(struct output_logger *logger, struct pending_record *pending, uint32_t index,
+                      const struct output_slot *slot, const uint8_t *bytes,
                       struct batches *batches) {
     uint64_t bit = 1ULL << index;
     uint32_t port_count = logger->input->port_count;
@@ -62,8 +61,8 @@ static void sort_slot(struct output_logger *logger, struct pending_record *pendi
 
 static void sort_record(struct output_logger *logger, const struct output_queue *queue,
                         struct pending_record *pending, struct batches *batches) {
-    const uint8_t *start = (const uint8_t *)ring_at(&queue->ring, pending->start) +
-                           OUTPUT_RECORD_HEADER_SIZE;
+    const uint8_t *start =
+        (const uint8_t *)ring_at(&queue->ring, pending->start) + OUTPUT_RECORD_HEADER_SIZE;
     batches->used = 0;
     for (uint32_t index = 0; index < pending->header.slot_count; index++) {
         struct output_slot slot;
@@ -89,8 +88,8 @@ static bool is_stuck(struct output_logger *logger) {
 }
 
 /* Sends one port's frames of a record; false: the port has not taken all of them yet. */
-static bool send_batch(struct output_logger *logger, struct pending_record *pending,
-                       uint32_t index, const struct batch *batch) {
+static bool send_batch(struct output_logger *logger, struct pending_record *pending, uint32_t index,
+                       const struct batch *batch) {
     struct port *port = logger->input->ports[index];
     uint32_t taken = port->class->send(port, batch->frames, batch->count);
     for (uint32_t place = 0; place < taken; place++) {
@@ -124,6 +123,10 @@ static bool release_record(struct output_logger *logger, const struct output_que
     return is_out;
 }
 
+/* After a failover much is released at once: receiving must have its turn meanwhile, or the
+ * devices run out of buffers. */
+#define RELEASE_SLOTS_MAX 32U
+
 uint64_t release_committed(struct output_logger *logger) {
     uint64_t count = 0;
     uint32_t ports_used = 0;
@@ -131,13 +134,15 @@ uint64_t release_committed(struct output_logger *logger) {
         struct output_queue *queue = &logger->queues[index];
         uint64_t before = queue->released;
         uint64_t end = queue->position;
-        while (queue->released < logger->committed[index]) {
+        uint32_t slots = 0;
+        while (queue->released < logger->committed[index] && slots < RELEASE_SLOTS_MAX) {
             struct pending_record *pending =
                 &queue->pending[(queue->released + 1) & (PENDING_RECORDS_MAX - 1)];
             if (!release_record(logger, queue, pending, &ports_used)) {
                 break;
             }
             end = pending->start + pending->header.size;
+            slots += pending->header.slot_count;
             queue->released++;
         }
         if (queue->released != before) {
