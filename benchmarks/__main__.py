@@ -27,10 +27,9 @@ MATRIX = (("forward", 10_000), ("monitor", 10_000), ("nat", 10_000), ("forward",
 
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
-    model = next(
-        (line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),
-        platform.machine(),
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+    model = models[0] if models else platform.machine()
     cores = Cores.choose()
     return {
         "processor": model,

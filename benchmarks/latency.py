@@ -57,9 +57,7 @@ def one_round(protected: bool) -> dict[str, float]:
         if taken != len(samples):
             raise RuntimeError(f"{len(samples) - taken} packets did not arrive")
     measured = samples[WARM_UP_PACKETS:] / 1000
-    return {
-        key: round(float(np.percentile(measured, at)), 3) for key, at in PERCENTILES.items()
-    }
+    return {key: round(float(np.percentile(measured, at)), 3) for key, at in PERCENTILES.items()}
 
 
 def measure(rounds: int) -> Latency:

@@ -18,6 +18,10 @@ class StartError(FtmbError):
     """The box could not be started. Nothing of it is left behind."""
 
 
+class StopError(FtmbError):
+    """A box does not end when it is told to."""
+
+
 class NotRunningError(FtmbError):
     """No box of that name runs here, or it does not answer."""
 

@@ -144,15 +144,20 @@ def _towards_protection(observed: Observed) -> list[Action]:
     return []
 
 
+def _is_useless(spare: Replica, master: Replica | None) -> bool:
+    """Gone, or with its place in the sequence of masters passed over: it could never follow."""
+    return spare.lost is not None or (master is not None and spare.epoch < master.epoch)
+
+
 def plan(observed: Observed) -> list[Action]:
     """The next actions, most urgent first; empty when all is as it should be."""
     if observed.master is not None and observed.master.lost is not None:
         return _after_lost_master(observed, observed.master.lost)
     if observed.standby is not None and observed.standby.lost is not None:
         return [DropStandby(observed.standby.lost)]
-    lost = [spare for spare in observed.spares if spare.lost is not None]
-    if lost:
-        return [DropSpare(spare.epoch) for spare in lost]
+    useless = [spare for spare in observed.spares if _is_useless(spare, observed.master)]
+    if useless:
+        return [DropSpare(spare.epoch) for spare in useless]
     if observed.master is None:
         return _without_master(observed)
     return _towards_protection(observed) if observed.wants_standby else []

@@ -12,11 +12,12 @@ import os
 import time
 from dataclasses import asdict, dataclass
 
-from ftmb._native.logger import Logger
-from ftmb.processes.journal import note
 from ftmb.recovery import plan as planning
 from ftmb.recovery.plan import Observed, Stage
 from ftmb.recovery.replicas import ReplicaHandle, Snapshot
+
+from ftmb._native.logger import Logger
+from ftmb.processes.journal import note
 
 HISTORY_MAX = 1000
 
@@ -123,6 +124,8 @@ class Protection:
                 self._act(action)
 
     def _observe(self) -> Observed:
+        if self.standby is not None and self.standby.peer.is_dead():
+            self.standby.lose("died")  # never promote the dead, whose hang-up is still to come
         return Observed(
             wants_standby=self.wants_standby,
             master=self.master.view() if self.master else None,

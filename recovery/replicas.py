@@ -7,9 +7,10 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ftmb.processes.messages import Channel, HungUp, Message
 from ftmb.recovery.detection import HeartbeatWatch
 from ftmb.recovery.plan import Replica, Stage
+
+from ftmb.processes.messages import Channel, HungUp, Message
 
 if TYPE_CHECKING:
     from ftmb._native.logger import Peer

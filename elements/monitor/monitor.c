@@ -12,8 +12,8 @@
 
 #include "ftmb_element.h"
 
-#define MONITOR_STRIPES 256U       /* shared variables over the table; a power of two */
-#define MONITOR_PROBES 8U          /* places a host may be at */
+#define MONITOR_STRIPES 256U /* shared variables over the table; a power of two */
+#define MONITOR_PROBES 8U    /* places a host may be at */
 #define ETHERNET_SIZE 14U
 #define IPV4_SIZE 20U
 
@@ -32,7 +32,7 @@ struct monitor_host {
 /* The shared part: `totals` are guarded by variable 0, the table's stripes by the others. */
 struct monitor_shared {
     uint64_t packets, bytes, hosts;
-    uint64_t untracked; /* packets of hosts for which the table had no place */
+    uint64_t untracked;        /* packets of hosts for which the table had no place */
     uint32_t slots_per_stripe; /* a power of two */
     uint32_t reserved;
     uint64_t variables_offset, table_offset; /* from this struct, as the arena holds no pointers */
@@ -78,8 +78,7 @@ static int monitor_init_shared(struct ftmb_arena *arena, const void *configurati
     (void)workers;
     const struct monitor_config *config = configuration;
     uint32_t slots = next_power_of_two(config->hosts_max + config->hosts_max / 4);
-    struct monitor_shared *monitor =
-        ftmb_allocate_shared(arena, sizeof(struct monitor_shared), 64);
+    struct monitor_shared *monitor = ftmb_allocate_shared(arena, sizeof(struct monitor_shared), 64);
     struct ftmb_shared *variables = ftmb_allocate_variables(arena, MONITOR_STRIPES + 1);
     struct monitor_host *table =
         ftmb_allocate_shared(arena, (size_t)slots * sizeof(struct monitor_host), 64);
@@ -98,7 +97,8 @@ static struct ftmb_shared *variable_at(struct monitor_shared *monitor, uint32_t 
     return ftmb_shared_at(first, index);
 }
 
-/* The host's entry within its stripe, new if need be; NULL: no place. Under the stripe's variable. */
+/* The host's entry within its stripe, new if need be; NULL: no place. Under the stripe's variable.
+ */
 static struct monitor_host *find_host(struct monitor_shared *monitor, uint32_t stripe,
                                       uint32_t hash, uint32_t address, bool *is_new) {
     struct monitor_host *table = (void *)((uint8_t *)monitor + monitor->table_offset);

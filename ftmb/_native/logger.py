@@ -222,9 +222,7 @@ class Logger:
             raw, ("received", "received_bytes", "sent", "sent_bytes", "resolution", "missed")
         )
         counts["drops"] = {
-            reason: raw.drops[index]
-            for index, reason in enumerate(PORT_DROPS)
-            if raw.drops[index]
+            reason: raw.drops[index] for index, reason in enumerate(PORT_DROPS) if raw.drops[index]
         }
         return counts
 

@@ -2,8 +2,8 @@
 """Starting, stopping and asking a box; the orchestrator process itself is in daemon.py.
 
 A box lives in a folder of the run directory: box.json (its checked configuration), control.sock
-(the logger process's), log.jsonl (all processes' structured log) and a lock that the orchestrator
-holds for as long as it lives.
+(the logger process's), log.jsonl (all processes' structured log) and a lock on the folder that
+the orchestrator holds for as long as it lives.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ftmb.errors import NotRunningError, StartError
+from ftmb.errors import NotRunningError, StartError, StopError
 from ftmb.orchestrator.folder import LOG_NAME, SOCKET_NAME, box_folder, is_locked
 from ftmb.processes.messages import Channel, HungUp, Message
 
@@ -113,16 +114,27 @@ def stop(name: str) -> None:
     folder = box_folder(name)
     if not folder.exists():
         raise NotRunningError(f"no box '{name}' is running here")
-    try:
+    processes: list[int] = []
+    with contextlib.suppress(NotRunningError):
+        processes = _watch_processes(status(name))
         _ask(name, {"kind": "stop"})
-    except NotRunningError:
-        if not is_locked(folder):
-            _remove(folder)
-            return
     deadline = time.monotonic() + STOP_PATIENCE_S
-    while folder.exists() and is_locked(folder) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    for watched in processes:
+        select.select([watched], [], [], max(0.0, deadline - time.monotonic()))
+        os.close(watched)
+    if folder.exists() and is_locked(folder):
+        raise StopError(f"box '{name}' does not end: see {folder / LOG_NAME}")
     _remove(folder)
+
+
+def _watch_processes(found: dict[str, Any]) -> list[int]:
+    """Descriptors that become readable when the box's processes have ended."""
+    pids = [process["pid"] for process in found["processes"].values() if process]
+    watched = []
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, TypeError):
+            watched.append(os.pidfd_open(pid))
+    return watched
 
 
 def _remove(folder: Path) -> None:

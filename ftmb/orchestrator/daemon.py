@@ -214,7 +214,6 @@ def main(arguments: list[str]) -> int:
                 entry.unlink(missing_ok=True)
         if ended_well:
             folder.rmdir()
-        os.close(lock)
     return 0
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 LOG_NAME = "log.jsonl"
 SOCKET_NAME = "control.sock"
-LOCK_NAME = "lock"
 
 
 def box_folder(name: str) -> Path:
@@ -18,8 +17,11 @@ def box_folder(name: str) -> Path:
 
 
 def take_lock(folder: Path) -> int | None:
-    """The lock's descriptor, held until it is closed or the process ends; None: it is taken."""
-    descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """The lock's descriptor, held until it is closed or the process ends; None: it is taken.
+
+    It is on the folder itself, so that there is no file to be left behind.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

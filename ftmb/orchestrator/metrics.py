@@ -99,7 +99,9 @@ def _of_logs(found: dict[str, Any]) -> Iterator[Metric]:
         for log, row in found["log_fill"].items()
         for worker, fill in enumerate(row)
     ]
-    yield _labelled(GaugeMetricFamily, "ftmb_log_fill_ratio", "of its size", ["log", "worker"], fills)
+    yield _labelled(
+        GaugeMetricFamily, "ftmb_log_fill_ratio", "of its size", ["log", "worker"], fills
+    )
     lag = [([str(worker)], float(records)) for worker, records in enumerate(found["cut_lag"])]
     yield _labelled(
         GaugeMetricFamily, "ftmb_cut_lag_records", "received, not committed", ["worker"], lag
@@ -124,9 +126,7 @@ def _of_workers(found: dict[str, Any]) -> Iterator[Metric]:
         ("busy_cycles", "cycles spent on bursts"),
     ):
         rows = [([str(worker)], float(c[key])) for worker, c in enumerate(found["workers"])]
-        yield _labelled(
-            CounterMetricFamily, f"ftmb_master_{key}", help_text, ["worker"], rows
-        )
+        yield _labelled(CounterMetricFamily, f"ftmb_master_{key}", help_text, ["worker"], rows)
 
 
 def serve(name: str, address: str, port: int) -> None:

@@ -30,17 +30,17 @@ def has_huge_pages() -> bool:
 
 
 def eal_arguments(configuration: dict[str, Any]) -> list[str]:
-    """In memory, so that nothing is left behind; no device but those that are asked for."""
+    """Such that nothing is left behind; no device but those that are asked for."""
     core = configuration["logger"]["core"]
-    arguments = ["ftmb", "--in-memory", "-l", str(min(os.sched_getaffinity(0)))]
+    arguments = ["ftmb", "-l", str(min(os.sched_getaffinity(0)))]
     if core is not None:
         arguments[-1] = str(core)
     arguments += ["--no-telemetry", "--log-level", "*:error"]
     if configuration["memory"]["hugepages"] == "auto" and has_huge_pages():
-        arguments += ["-m", str(PAGES_NEEDED * 2)]
+        arguments += ["--in-memory", "-m", str(PAGES_NEEDED * 2)]
     else:
         note("no huge pages", effect="ports use ordinary memory, somewhat slower")
-        arguments += ["--no-huge", "-m", str(MEMORY_MIB_WITHOUT)]
+        arguments += ["--no-huge", "--no-shconf", "-m", str(MEMORY_MIB_WITHOUT)]
     names = [port["device"] for port in configuration["ports"]]
     if all(is_interface(name) or name.startswith("net_") for name in names):
         arguments.append("--no-pci")

@@ -48,8 +48,7 @@ def _workers(process: LoggerProcess) -> list[dict[str, int]]:
         return []
     names = ("packets", "bursts", "busy_cycles", "pals", "output_waits")
     counts = [
-        master.peer.worker_counts(worker)
-        for worker in range(process.logger.settings.workers)
+        master.peer.worker_counts(worker) for worker in range(process.logger.settings.workers)
     ]
     return [{name: count[name] for name in names} for count in counts]
 

@@ -13,8 +13,7 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-int arena_create(struct ftmb_arena *arena, uint64_t address, uint32_t workers,
-                 uint64_t part_size) {
+int arena_create(struct ftmb_arena *arena, uint64_t address, uint32_t workers, uint64_t part_size) {
     if (workers == 0 || workers > FTMB_WORKERS_MAX || part_size == 0 || part_size % 4096 != 0) {
         return -EINVAL;
     }

@@ -18,7 +18,7 @@
 
 #include "ftmb_element.h"
 
-#define ARENA_ADDRESS 0x100000000000ULL /* far from what the kernel chooses by itself */
+#define ARENA_ADDRESS 0x100000000000ULL   /* far from what the kernel chooses by itself */
 #define ARENA_MAGIC 0x46544d424152454eULL /* "FTMBAREN" */
 #define ARENA_VERSION 1U
 #define ARENA_PARTS_MAX (FTMB_WORKERS_MAX + 1U)
@@ -30,7 +30,7 @@ struct arena_header {
     uint32_t version;
     uint32_t workers;
     uint64_t part_size;
-    uint64_t configuration_digest; /* of the pipeline: a snapshot fits only the same one */
+    uint64_t configuration_digest;  /* of the pipeline: a snapshot fits only the same one */
     uint64_t used[ARENA_PARTS_MAX]; /* bytes allocated of each part */
     /* Offsets of what init_shared and init_worker returned; 0: NULL. */
     uint64_t element_shared[FTMB_PIPELINE_MAX];
@@ -49,8 +49,7 @@ struct ftmb_arena {
  * Maps an empty arena at `address`, or anywhere if 0 (tests hold several in one process).
  * 0, -EEXIST if something else is mapped there, -ENOMEM, -EINVAL.
  */
-int arena_create(struct ftmb_arena *arena, uint64_t address, uint32_t workers,
-                 uint64_t part_size);
+int arena_create(struct ftmb_arena *arena, uint64_t address, uint32_t workers, uint64_t part_size);
 void arena_destroy(struct ftmb_arena *arena);
 
 static inline struct arena_header *arena_header(const struct ftmb_arena *arena) {

@@ -41,17 +41,17 @@ void counts_of_logger(const struct logger *logger, struct logger_counts *counts)
 void counts_of_queue(const struct logger *logger, uint32_t worker, struct queue_counts *counts) {
     const struct input_queue *input = &logger->input.queues[worker];
     const struct output_queue *output = &logger->output.queues[worker];
-    *counts = (struct queue_counts){
-        .logged = input->sequence,
-        .dropped = load(&input->dropped),
-        .input_fill = input->position - input->retained_position,
-        .input_size = input->ring.size,
-        .access_fill = output->access_position - output->access_retained,
-        .access_size = output->access.size,
-        .received = output->received,
-        .committed = logger_committed(logger, worker),
-        .released = output->released,
-        .consumed = output->input_sequence};
+    *counts =
+        (struct queue_counts){.logged = input->sequence,
+                              .dropped = load(&input->dropped),
+                              .input_fill = input->position - input->retained_position,
+                              .input_size = input->ring.size,
+                              .access_fill = output->access_position - output->access_retained,
+                              .access_size = output->access.size,
+                              .received = output->received,
+                              .committed = logger_committed(logger, worker),
+                              .released = output->released,
+                              .consumed = output->input_sequence};
 }
 
 void counts_of_worker(const struct process_page *page, uint32_t worker,

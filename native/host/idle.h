@@ -13,8 +13,8 @@
 
 enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
 
-#define IDLE_SPINS 64U           /* empty rounds before a thread gives way */
-#define IDLE_YIELDS 16U          /* before it sleeps */
+#define IDLE_SPINS 64U  /* empty rounds before a thread gives way */
+#define IDLE_YIELDS 16U /* before it sleeps */
 #define IDLE_SLEEP_NS_FIRST 20000L
 #define IDLE_SLEEP_NS_MAX 320000L
 
@@ -36,9 +36,9 @@ static inline void idle_wait(enum idle_strategy strategy, uint32_t rounds) {
     }
     uint32_t doublings = (rounds - IDLE_SPINS - IDLE_YIELDS) / 4;
     long sleep_ns = doublings > 4 ? IDLE_SLEEP_NS_MAX : IDLE_SLEEP_NS_FIRST << doublings;
-    nanosleep(&(struct timespec){.tv_nsec = sleep_ns < IDLE_SLEEP_NS_MAX ? sleep_ns
-                                                                         : IDLE_SLEEP_NS_MAX},
-              NULL);
+    nanosleep(
+        &(struct timespec){.tv_nsec = sleep_ns < IDLE_SLEEP_NS_MAX ? sleep_ns : IDLE_SLEEP_NS_MAX},
+        NULL);
 }
 
 /* Waiting for another worker, which may need this core to get there. */

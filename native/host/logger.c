@@ -119,8 +119,7 @@ void logger_destroy(struct logger *logger) {
     close_descriptor(&logger->page_descriptor);
     close_descriptor(&logger->death_event);
     if (logger->page != NULL) {
-        shared_memory_unmap(logger->page,
-                            (sizeof(struct logger_page) + 4095) & ~(size_t)4095);
+        shared_memory_unmap(logger->page, (sizeof(struct logger_page) + 4095) & ~(size_t)4095);
     }
     free(logger);
 }
@@ -187,10 +186,9 @@ void logger_start_of(const struct logger *logger, uint32_t worker, uint64_t *rec
                      uint64_t *input_position) {
     const struct output_queue *queue = &logger->output.queues[worker];
     *record_number = queue->received;
-    *input_position = queue->input_sequence == 0
-                          ? 0
-                          : input_queue_end_of(&logger->input.queues[worker],
-                                               queue->input_sequence);
+    *input_position = queue->input_sequence == 0 ? 0
+                                                 : input_queue_end_of(&logger->input.queues[worker],
+                                                                      queue->input_sequence);
 }
 
 static void serve_request(struct logger *logger) {
@@ -201,8 +199,7 @@ static void serve_request(struct logger *logger) {
         return;
     }
     if (kind == REQUEST_CHANGE_MASTER) {
-        output_logger_change_master(&logger->output, request->epoch,
-                                    request->rings);
+        output_logger_change_master(&logger->output, request->epoch, request->rings);
     } else if (kind == REQUEST_SET_STANDBY) {
         output_logger_set_standby(&logger->output, request->page);
     } else if (kind == REQUEST_WATCH) {

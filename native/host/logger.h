@@ -23,7 +23,7 @@
 
 struct logger_settings {
     uint32_t workers;
-    uint32_t idle; /* enum idle_strategy */
+    uint32_t idle;                                 /* enum idle_strategy */
     uint64_t input_size, access_size, output_size; /* bytes of each log, powers of two */
     bool is_logged;
 };
@@ -51,8 +51,8 @@ enum logger_request_kind {
 struct logger_request {
     _Atomic uint32_t kind;
     uint32_t epoch;
-    const struct ring *rings;         /* NULL: nobody is to be master */
-    const struct process_page *page;  /* of the standby, or of the process to watch */
+    const struct ring *rings;        /* NULL: nobody is to be master */
+    const struct process_page *page; /* of the standby, or of the process to watch */
 };
 
 struct logger {

@@ -40,8 +40,7 @@ static int init_process(struct process *process, const struct process_settings *
     if (error != 0) {
         return error;
     }
-    error = pipeline_init_state(process->pipeline, &process->arena,
-                                settings->configuration_digest);
+    error = pipeline_init_state(process->pipeline, &process->arena, settings->configuration_digest);
     for (uint32_t index = 0; index < settings->workers && error == 0; index++) {
         error = init_worker(process, index);
     }
@@ -146,8 +145,7 @@ uint64_t process_state_size(const struct process *process) {
 static bool has_finished_replay(struct worker *worker) {
     struct process *process = worker->process;
     uint32_t index = worker->context.worker;
-    uint64_t cut =
-        atomic_load_explicit(&process->logger_page->cut[index], memory_order_acquire);
+    uint64_t cut = atomic_load_explicit(&process->logger_page->cut[index], memory_order_acquire);
     if (worker->replay.is_finished || worker->state->record_number < cut) {
         return worker->replay.is_finished;
     }
@@ -193,8 +191,8 @@ static enum worker_progress step(struct worker *worker) {
 
 /* H1: acquire on taking, release on giving back: whoever holds it sees all earlier steps. */
 static void take_step_lock(struct step_lock *lock) {
-    for (uint32_t waits = 0;
-         atomic_exchange_explicit(&lock->is_held, 1, memory_order_acquire) != 0; waits++) {
+    for (uint32_t waits = 0; atomic_exchange_explicit(&lock->is_held, 1, memory_order_acquire) != 0;
+         waits++) {
         idle_wait_for_peer(waits);
     }
 }

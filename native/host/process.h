@@ -23,7 +23,7 @@
 #include "master/worker.h"
 
 struct process_settings {
-    uint32_t epoch;     /* its place in the sequence of masters */
+    uint32_t epoch; /* its place in the sequence of masters */
     uint32_t workers;
     uint64_t arena_address;   /* 0: anywhere */
     uint64_t arena_part_size; /* bytes of address space for each worker, and for what is shared */

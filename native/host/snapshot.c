@@ -18,8 +18,8 @@ static bool is_zero_page(const uint8_t *page) {
     const uint64_t *words = (const uint64_t *)page;
     uint64_t any = 0;
     for (uint32_t word = 0; word < PAGE_SIZE / sizeof(uint64_t); word += 8) {
-        any |= words[word] | words[word + 1] | words[word + 2] | words[word + 3] |
-               words[word + 4] | words[word + 5] | words[word + 6] | words[word + 7];
+        any |= words[word] | words[word + 1] | words[word + 2] | words[word + 3] | words[word + 4] |
+               words[word + 5] | words[word + 6] | words[word + 7];
         if (any != 0) {
             return false;
         }

@@ -5,9 +5,16 @@
  */
 
 /* Elements and their options */
-enum ftmb_option_type { FTMB_OPTION_UNSIGNED, FTMB_OPTION_BOOLEAN, FTMB_OPTION_SECONDS,
-                        FTMB_OPTION_CHOICE, FTMB_OPTION_PORT, FTMB_OPTION_TEXT,
-                        FTMB_OPTION_LIST, ... };
+enum ftmb_option_type {
+    FTMB_OPTION_UNSIGNED,
+    FTMB_OPTION_BOOLEAN,
+    FTMB_OPTION_SECONDS,
+    FTMB_OPTION_CHOICE,
+    FTMB_OPTION_PORT,
+    FTMB_OPTION_TEXT,
+    FTMB_OPTION_LIST,
+    ...
+};
 struct ftmb_option {
     const char *name;
     const char *help;
@@ -42,35 +49,86 @@ const struct ftmb_element_class *elements_at(uint32_t index);
 #define ARENA_ADDRESS ...
 #define PAGES_VERSION ...
 
-struct pipeline { uint32_t count; ...; };
-int pipeline_add(struct pipeline *pipeline, const struct ftmb_element_class *element,
-                 void *config);
+struct pipeline {
+    uint32_t count;
+    ...;
+};
+int pipeline_add(struct pipeline *pipeline, const struct ftmb_element_class *element, void *config);
 
 /* Logs */
-struct output_record { uint32_t size; uint32_t epoch; uint64_t number; uint32_t input_count;
-                       uint32_t slot_count; uint32_t pal_count; uint32_t pals_offset;
-                       uint32_t vector_count; ...; };
-struct output_slot { uint16_t length; uint8_t port; uint32_t stride; uint64_t time_ns; ...; };
-struct pal { uint32_t access; uint32_t variable; uint64_t ownership_epoch;
-             uint64_t previous_count; uint32_t previous_owner; ...; };
-struct record_expectation { uint64_t available; uint64_t number; uint64_t input_available;
-                            const uint64_t *previous_vector; uint32_t epoch; uint32_t workers;
-                            uint32_t ports; bool is_logged; };
-enum record_fault { RECORD_FINE, RECORD_BAD_SIZE, RECORD_BAD_EPOCH, RECORD_BAD_NUMBER,
-                    RECORD_BAD_INPUT, RECORD_BAD_SLOT, RECORD_BAD_PAL, RECORD_BAD_VECTOR,
-                    RECORD_FAULTS, ... };
+struct output_record {
+    uint32_t size;
+    uint32_t epoch;
+    uint64_t number;
+    uint32_t input_count;
+    uint32_t slot_count;
+    uint32_t pal_count;
+    uint32_t pals_offset;
+    uint32_t vector_count;
+    ...;
+};
+struct output_slot {
+    uint16_t length;
+    uint8_t port;
+    uint32_t stride;
+    uint64_t time_ns;
+    ...;
+};
+struct pal {
+    uint32_t access;
+    uint32_t variable;
+    uint64_t ownership_epoch;
+    uint64_t previous_count;
+    uint32_t previous_owner;
+    ...;
+};
+struct record_expectation {
+    uint64_t available;
+    uint64_t number;
+    uint64_t input_available;
+    const uint64_t *previous_vector;
+    uint32_t epoch;
+    uint32_t workers;
+    uint32_t ports;
+    bool is_logged;
+};
+enum record_fault {
+    RECORD_FINE,
+    RECORD_BAD_SIZE,
+    RECORD_BAD_EPOCH,
+    RECORD_BAD_NUMBER,
+    RECORD_BAD_INPUT,
+    RECORD_BAD_SLOT,
+    RECORD_BAD_PAL,
+    RECORD_BAD_VECTOR,
+    RECORD_FAULTS,
+    ...
+};
 #define OUTPUT_RECORD_HEADER_SIZE ...
 #define OUTPUT_RECORD_SIZE_MAX ...
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
                                       const struct record_expectation *expected);
-struct cut_queue { uint64_t received; const uint64_t *vectors; uint64_t mask; };
+struct cut_queue {
+    uint64_t received;
+    const uint64_t *vectors;
+    uint64_t mask;
+};
 uint64_t cut_advance(const struct cut_queue *queues, uint32_t workers, uint64_t *cut);
 uint32_t steering_hash(const uint8_t *frame, uint16_t length);
 
 /* Ports */
-enum port_drop { PORT_DROP_TOO_LONG, PORT_DROP_FOR_PORT, PORT_DROP_UNRESOLVED,
-                 PORT_DROP_SEND_STUCK, PORT_DROP_SEND_SHORT, PORT_DROPS, ... };
-struct port { ...; };
+enum port_drop {
+    PORT_DROP_TOO_LONG,
+    PORT_DROP_FOR_PORT,
+    PORT_DROP_UNRESOLVED,
+    PORT_DROP_SEND_STUCK,
+    PORT_DROP_SEND_SHORT,
+    PORT_DROPS,
+    ...
+};
+struct port {
+    ...;
+};
 struct memory_port;
 struct memory_port *memory_port_create(uint32_t capacity);
 void memory_port_destroy(struct memory_port *port);
@@ -88,8 +146,17 @@ uint64_t generator_port_samples(const struct generator_port *port);
 uint64_t cycles_now(void);
 
 /* Address resolution */
-struct resolution { uint32_t gateway; uint32_t waiting_count; uint64_t given_up; ...; };
-struct waiting_frame { uint16_t length; uint8_t bytes[2048]; ...; };
+struct resolution {
+    uint32_t gateway;
+    uint32_t waiting_count;
+    uint64_t given_up;
+    ...;
+};
+struct waiting_frame {
+    uint16_t length;
+    uint8_t bytes[2048];
+    ...;
+};
 enum resolution_verdict { RESOLUTION_SEND, RESOLUTION_WAIT, RESOLUTION_GIVE_UP, ... };
 int resolution_init(struct resolution *resolution, const uint8_t *own_ethernet);
 void resolution_release(struct resolution *resolution);
@@ -100,15 +167,26 @@ enum resolution_verdict resolution_prepare(struct resolution *resolution, uint8_
                                            uint16_t length, uint64_t now_ns, uint8_t *request,
                                            bool *has_request);
 const struct waiting_frame *resolution_next_ready(struct resolution *resolution, uint64_t now_ns);
+bool resolution_ask_again(struct resolution *resolution, uint64_t now_ns, uint8_t *request);
 
 /* The logger process */
 enum idle_strategy { IDLE_SPIN, IDLE_YIELD, IDLE_SLEEP, ... };
-struct logger_settings { uint32_t workers; uint32_t idle; uint64_t input_size, access_size,
-                         output_size; bool is_logged; };
+struct logger_settings {
+    uint32_t workers;
+    uint32_t idle;
+    uint64_t input_size, access_size, output_size;
+    bool is_logged;
+};
 struct process_page;
 struct logger_page;
-struct peer { uint32_t epoch; bool is_used; struct process_page *page; int page_descriptor;
-              int output_descriptors[64]; ...; };
+struct peer {
+    uint32_t epoch;
+    bool is_used;
+    struct process_page *page;
+    int page_descriptor;
+    int output_descriptors[64];
+    ...;
+};
 struct logger {
     int page_descriptor;
     int input_descriptors[64];
@@ -138,8 +216,10 @@ bool logger_master_is_rejected(const struct logger *logger);
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker);
 
 /* Counters, as plain numbers */
-struct port_counts { uint64_t received, received_bytes, sent, sent_bytes, resolution, missed;
-                     uint64_t drops[8]; };
+struct port_counts {
+    uint64_t received, received_bytes, sent, sent_bytes, resolution, missed;
+    uint64_t drops[8];
+};
 struct logger_counts {
     uint64_t records, discarded, slots_out, slots_dropped, pals, cut_lag_max, access_waits;
     uint64_t rejected[8];
@@ -147,27 +227,44 @@ struct logger_counts {
     uint64_t busy_cycles, rounds;
     uint32_t epoch;
 };
-struct queue_counts { uint64_t logged, dropped, input_fill, input_size, access_fill, access_size,
-                      received, committed, released, consumed; };
-struct worker_counts { uint64_t heartbeat, replayed, bursts, packets, busy_cycles, pals,
-                       digests_compared, digests_mismatched, output_waits;
-                       uint64_t drops[8][32]; uint64_t worker_drops[2]; };
+struct queue_counts {
+    uint64_t logged, dropped, input_fill, input_size, access_fill, access_size, received, committed,
+        released, consumed;
+};
+struct worker_counts {
+    uint64_t heartbeat, replayed, bursts, packets, busy_cycles, pals, digests_compared,
+        digests_mismatched, output_waits;
+    uint64_t drops[8][32];
+    uint64_t worker_drops[2];
+};
 void counts_of_port(struct port *port, struct port_counts *counts);
 void counts_of_logger(const struct logger *logger, struct logger_counts *counts);
 void counts_of_queue(const struct logger *logger, uint32_t worker, struct queue_counts *counts);
 void counts_of_worker(const struct process_page *page, uint32_t worker,
                       struct worker_counts *counts);
-enum process_phase { PHASE_LOADING, PHASE_REPLAYING, PHASE_LIVE, PHASE_FENCED, PHASE_DIVERGED,
-                     ... };
+enum process_phase {
+    PHASE_LOADING,
+    PHASE_REPLAYING,
+    PHASE_LIVE,
+    PHASE_FENCED,
+    PHASE_DIVERGED,
+    ...
+};
 bool pages_is_dead(const struct process_page *page);
 uint32_t phase_of_process(const struct process_page *page);
 uint64_t heartbeat_of_process(const struct process_page *page, uint32_t worker);
 uint64_t replayed_of_process(const struct process_page *page, uint32_t worker);
 
 /* Masters and standbys */
-struct process_settings { uint32_t epoch; uint32_t workers; uint64_t arena_address;
-                          uint64_t arena_part_size; uint64_t configuration_digest; uint32_t idle;
-                          bool is_logged; };
+struct process_settings {
+    uint32_t epoch;
+    uint32_t workers;
+    uint64_t arena_address;
+    uint64_t arena_part_size;
+    uint64_t configuration_digest;
+    uint32_t idle;
+    bool is_logged;
+};
 struct process;
 struct logger_page *pages_map_logger(int descriptor, int *error);
 struct process_page *pages_map_process(int descriptor, int *error);

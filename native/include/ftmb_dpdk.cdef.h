@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What Python sees of the DPDK port; see ftmb_core.cdef.h. */
-struct port { ...; };
+struct port {
+    ...;
+};
 struct dpdk_port;
 #define DPDK_PORT_ADDRESSES_MAX ...
 struct dpdk_port_settings {

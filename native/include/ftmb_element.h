@@ -24,38 +24,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FTMB_BURST_MAX 32U            /* packets that one call of `process` gets at most */
-#define FTMB_FRAME_SIZE_MAX 2048U     /* bytes of a frame, Ethernet header included, no FCS */
+#define FTMB_BURST_MAX 32U        /* packets that one call of `process` gets at most */
+#define FTMB_FRAME_SIZE_MAX 2048U /* bytes of a frame, Ethernet header included, no FCS */
 #define FTMB_WORKERS_MAX 64U
 #define FTMB_PORTS_MAX 16U
 #define FTMB_PORT_NONE 0xffU
 /* port_out = FTMB_PORT_AGAIN | p: once committed, the frame is logged as a new input as if it had
  * arrived by port p (a NAT's hairpin: the second half of the translation is another worker's). */
 #define FTMB_PORT_AGAIN 0x80U
-#define FTMB_DROP_REASONS_MAX 32U     /* of one element */
-#define FTMB_PIPELINE_MAX 8U          /* elements of one pipeline */
+#define FTMB_DROP_REASONS_MAX 32U /* of one element */
+#define FTMB_PIPELINE_MAX 8U      /* elements of one pipeline */
 
 struct ftmb_arena;
 struct ftmb_shared;
 
 /* A packet on its way through the pipeline. */
 struct ftmb_packet {
-    uint8_t *data;     /* the Ethernet header; writable, `length` bytes, 16-byte aligned */
-    uint64_t time_ns;  /* when the input logger took it in: the only clock there is */
-    uint32_t hash;     /* symmetric hash of the 5-tuple, 0 for what is not IPv4/IPv6 */
-    uint16_t length;   /* bytes; an element may shorten a frame, not grow it */
-    uint8_t port_in;   /* index of the port it came in by */
-    uint8_t port_out;  /* index of the port it leaves by; FTMB_PORT_NONE drops it */
+    uint8_t *data;    /* the Ethernet header; writable, `length` bytes, 16-byte aligned */
+    uint64_t time_ns; /* when the input logger took it in: the only clock there is */
+    uint32_t hash;    /* symmetric hash of the 5-tuple, 0 for what is not IPv4/IPv6 */
+    uint16_t length;  /* bytes; an element may shorten a frame, not grow it */
+    uint8_t port_in;  /* index of the port it came in by */
+    uint8_t port_out; /* index of the port it leaves by; FTMB_PORT_NONE drops it */
 };
 
 /* What a worker hands to an element: the element's whole world, valid during the call. */
 struct ftmb_context {
-    uint32_t worker;     /* 0 .. workers - 1 */
+    uint32_t worker; /* 0 .. workers - 1 */
     uint32_t workers;
-    uint64_t now_ns;     /* tick: the tick's time; process: the time of the burst's first packet */
-    const void *config;  /* the element's configuration struct, filled from the TOML */
-    void *state;         /* what init_worker returned for this worker */
-    void *shared;        /* what init_shared returned, or NULL */
+    uint64_t now_ns;    /* tick: the tick's time; process: the time of the burst's first packet */
+    const void *config; /* the element's configuration struct, filled from the TOML */
+    void *state;        /* what init_worker returned for this worker */
+    void *shared;       /* what init_shared returned, or NULL */
 };
 
 /* A number from the worker's generator, whose state is part of the arena (xoshiro256++). */
@@ -102,12 +102,12 @@ enum ftmb_option_type {
 
 struct ftmb_option {
     const char *name;
-    const char *help;                /* one line, with the unit */
+    const char *help; /* one line, with the unit */
     enum ftmb_option_type type;
-    uint32_t offset;                 /* of the value in the configuration struct */
+    uint32_t offset; /* of the value in the configuration struct */
     uint64_t minimum, maximum;
-    const char *initial;             /* default as TOML text, such as "300"; NULL: required */
-    const char *const *choices;      /* CHOICE: NULL-terminated */
+    const char *initial;        /* default as TOML text, such as "300"; NULL: required */
+    const char *const *choices; /* CHOICE: NULL-terminated */
     /* TEXT and LIST: 0, or -1 with a message that says what is allowed. */
     int (*parse)(void *config, const char *text, char *error, size_t error_size);
 };
@@ -115,11 +115,11 @@ struct ftmb_option {
 /* The constant table in which every element ends. */
 struct ftmb_element_class {
     const char *name;
-    const char *help;                   /* one line */
-    uint32_t state_version;             /* of the layout of its state */
-    uint32_t config_size;               /* bytes of the configuration struct */
-    const struct ftmb_option *options;  /* ends with .name = NULL; may be NULL */
-    const char *const *drop_reasons;    /* NULL-terminated, snake_case; may be NULL */
+    const char *help;                  /* one line */
+    uint32_t state_version;            /* of the layout of its state */
+    uint32_t config_size;              /* bytes of the configuration struct */
+    const struct ftmb_option *options; /* ends with .name = NULL; may be NULL */
+    const char *const *drop_reasons;   /* NULL-terminated, snake_case; may be NULL */
     /* The configuration as a whole; 0, or -1 with a message. Optional. */
     int (*check)(const void *config, uint32_t workers, char *error, size_t error_size);
     /* 0 or -ENOMEM. Both optional; workers are initialised in order after the shared part. */

@@ -105,9 +105,8 @@ static void log_ticks(struct input_logger *logger) {
     for (uint32_t index = 0; index < logger->workers; index++) {
         struct input_record *record = reserve(&logger->queues[index], 0);
         if (record != NULL) {
-            *record = (struct input_record){.time_ns = logger->now_ns,
-                                            .port = FTMB_PORT_NONE,
-                                            .kind = INPUT_TICK};
+            *record = (struct input_record){
+                .time_ns = logger->now_ns, .port = FTMB_PORT_NONE, .kind = INPUT_TICK};
         }
     }
 }

@@ -55,8 +55,7 @@ uint32_t steering_hash(const uint8_t *frame, uint16_t length) {
         uint64_t source = load32(ip + 12);
         uint64_t destination = load32(ip + 16);
         bool is_fragment = (load16(ip + 6) & IPV4_FRAGMENT_MASK) != 0;
-        uint64_t ports =
-            is_fragment ? 0 : ports_of(ip + (size_t)(ip[0] & 0x0f) * 4, end, ip[9]);
+        uint64_t ports = is_fragment ? 0 : ports_of(ip + (size_t)(ip[0] & 0x0f) * 4, end, ip[9]);
         uint64_t addresses = (source + destination) << 32 | (source ^ destination);
         return mix(addresses * 0x9e3779b97f4a7c15ULL + ports + ip[9]);
     }

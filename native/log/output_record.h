@@ -51,7 +51,7 @@ struct output_record {
     uint32_t input_count; /* input records consumed, 1 .. FTMB_BURST_MAX */
     uint32_t slot_count;
     uint32_t pal_count;
-    uint32_t pals_offset; /* bytes from the start of the record */
+    uint32_t pals_offset;  /* bytes from the start of the record */
     uint32_t vector_count; /* workers, or 0 when unprotected */
     uint32_t reserved;
 };
@@ -59,9 +59,8 @@ _Static_assert(sizeof(struct output_record) == 40, "fixed width");
 
 #define OUTPUT_SLOT_SIZE_MAX (sizeof(struct output_slot) + FTMB_FRAME_SIZE_MAX)
 #define OUTPUT_RECORD_HEADER_SIZE 48U /* keeps the slots aligned */
-#define OUTPUT_RECORD_SIZE_MAX                                                                    \
-    (OUTPUT_RECORD_HEADER_SIZE +                                                                  \
-     RECORD_SLOTS_MAX * OUTPUT_SLOT_SIZE_MAX +                                                    \
+#define OUTPUT_RECORD_SIZE_MAX                                                                     \
+    (OUTPUT_RECORD_HEADER_SIZE + RECORD_SLOTS_MAX * OUTPUT_SLOT_SIZE_MAX +                         \
      RECORD_PALS_MAX * sizeof(struct pal) + FTMB_WORKERS_MAX * sizeof(uint64_t))
 
 static inline uint64_t output_slot_size(uint16_t length) {
@@ -71,7 +70,7 @@ static inline uint64_t output_slot_size(uint16_t length) {
 /* Why a record was not accepted. */
 enum record_fault {
     RECORD_FINE = 0,
-    RECORD_BAD_SIZE,   /* beyond what was published, or not what its parts add up to */
+    RECORD_BAD_SIZE, /* beyond what was published, or not what its parts add up to */
     RECORD_BAD_EPOCH,
     RECORD_BAD_NUMBER, /* not the next one */
     RECORD_BAD_INPUT,  /* consumes more than a burst, or more than was logged */
@@ -85,7 +84,7 @@ enum record_fault {
 struct record_expectation {
     uint64_t available; /* bytes published behind its start */
     uint64_t number;
-    uint64_t input_available; /* records logged and not consumed yet */
+    uint64_t input_available;        /* records logged and not consumed yet */
     const uint64_t *previous_vector; /* of this worker, `workers` entries */
     uint32_t epoch;
     uint32_t workers;

@@ -56,16 +56,15 @@ void *shared_memory_map(int descriptor, size_t size, bool writable) {
     return address == MAP_FAILED ? NULL : address;
 }
 
-void *shared_memory_map_ring(int descriptor, size_t header_size, size_t data_size,
-                             bool writable) {
+void *shared_memory_map_ring(int descriptor, size_t header_size, size_t data_size, bool writable) {
     size_t total = header_size + 2 * data_size;
     uint8_t *base = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) {
         return NULL;
     }
     int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
-    void *first = mmap(base, header_size + data_size, protection_of(writable), flags, descriptor,
-                       0);
+    void *first =
+        mmap(base, header_size + data_size, protection_of(writable), flags, descriptor, 0);
     void *second = mmap(base + header_size + data_size, data_size, protection_of(writable), flags,
                         descriptor, (off_t)header_size);
     if (first == MAP_FAILED || second == MAP_FAILED) {

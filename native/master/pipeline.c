@@ -53,8 +53,8 @@ static int init_stage(const struct pipeline_stage *stage, struct ftmb_arena *are
     header->element_shared[index] = arena_offset(arena, shared);
     for (uint32_t worker = 0; worker < header->workers && element->init_worker != NULL; worker++) {
         void *state = NULL;
-        int error = element->init_worker(arena, stage->config, worker, header->workers, shared,
-                                         &state);
+        int error =
+            element->init_worker(arena, stage->config, worker, header->workers, shared, &state);
         if (error != 0) {
             return error;
         }

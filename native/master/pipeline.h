@@ -24,8 +24,7 @@ struct pipeline {
 };
 
 /* Appends a stage; borrows `config` (config_size bytes) for as long as the pipeline is used. */
-int pipeline_add(struct pipeline *pipeline, const struct ftmb_element_class *element,
-                 void *config);
+int pipeline_add(struct pipeline *pipeline, const struct ftmb_element_class *element, void *config);
 /* Lets every element lay out its state in an empty arena: 0 or -ENOMEM. */
 int pipeline_init_state(const struct pipeline *pipeline, struct ftmb_arena *arena,
                         uint64_t configuration_digest);

@@ -121,8 +121,7 @@ void worker_build(struct worker *worker, uint8_t *record, uint32_t input_count) 
     worker->access = 0;
     uint32_t first = 0;
     for (uint32_t index = 0; index < input_count; index++) {
-        const struct input_record *input =
-            ring_at(&worker->input, worker->state->input_position);
+        const struct input_record *input = ring_at(&worker->input, worker->state->input_position);
         if (input->kind == INPUT_TICK) {
             run_batch(worker, first, builder->slot_count);
             run_tick(worker, input);
@@ -168,15 +167,15 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
     tail += vector_count * sizeof(uint64_t);
 
     struct output_record *record = (struct output_record *)builder->start;
-    *record = (struct output_record){
-        .size = (uint32_t)ring_align((uint64_t)(tail - builder->start)),
-        .epoch = worker->process->epoch,
-        .number = state->record_number,
-        .input_count = input_count,
-        .slot_count = builder->slot_count,
-        .pal_count = builder->pal_count,
-        .pals_offset = builder->offset,
-        .vector_count = vector_count};
+    *record =
+        (struct output_record){.size = (uint32_t)ring_align((uint64_t)(tail - builder->start)),
+                               .epoch = worker->process->epoch,
+                               .number = state->record_number,
+                               .input_count = input_count,
+                               .slot_count = builder->slot_count,
+                               .pal_count = builder->pal_count,
+                               .pals_offset = builder->offset,
+                               .vector_count = vector_count};
     worker->output_position += record->size;
     ring_publish(&worker->output, worker->output_position);
 }

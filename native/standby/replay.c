@@ -17,8 +17,7 @@ const struct pal *replay_next_pal(struct replay *replay, uint32_t access) {
     return NULL;
 }
 
-bool replay_may_access(const struct pal *pal, const struct ftmb_shared *variable,
-                       uint32_t worker) {
+bool replay_may_access(const struct pal *pal, const struct ftmb_shared *variable, uint32_t worker) {
     if (pal == NULL) {
         return variable->owner == worker;
     }

@@ -67,9 +67,7 @@ class Box:
         )
         raw = self.logger.pointer
         process = Process(settings, self.pipeline, raw.page_descriptor, peer.page_descriptor)
-        process.attach_logs(
-            raw.input_descriptors, raw.access_descriptors, peer.output_descriptors
-        )
+        process.attach_logs(raw.input_descriptors, raw.access_descriptors, peer.output_descriptors)
         return process, peer
 
     def inject(self, port: str, frame: bytes) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
+
 from tests.elements.harness import Box
 
 PORTS = ["left", "right"]
@@ -27,9 +28,7 @@ def frame(host: int, number: int) -> bytes:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_every_packet_gets_a_total_of_its_own(
-    make_box: Callable[..., Box], workers: int
-) -> None:
+def test_every_packet_gets_a_total_of_its_own(make_box: Callable[..., Box], workers: int) -> None:
     box = make_box([("monitor", OPTIONS)], PORTS, workers)
     frames = [frame(host, number) for number in range(40) for host in range(1, 9)]
     totals: list[int] = []

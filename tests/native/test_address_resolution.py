@@ -100,6 +100,18 @@ def test_it_does_not_ask_for_every_frame(resolution: Any) -> None:
     assert prepare(resolution, packet("192.0.2.2"), 2 * SECOND)[2] is not None
 
 
+def test_it_asks_again_while_a_frame_waits(resolution: Any) -> None:
+    """A question or its answer may be lost, with no further packet to remind of it."""
+    request = ffi.new("uint8_t[]", 42)
+    assert not lib.resolution_ask_again(resolution, SECOND, request)
+    prepare(resolution, packet("192.0.2.2"))
+    assert not lib.resolution_ask_again(resolution, SECOND + 1000, request)
+    assert lib.resolution_ask_again(resolution, 2 * SECOND, request)
+    assert Ether(bytes(ffi.buffer(request)))[ARP].pdst == "192.0.2.2"
+    receive(resolution, reply())
+    assert not lib.resolution_ask_again(resolution, 3 * SECOND, request)
+
+
 def test_waiting_is_bounded_in_number_and_time(resolution: Any) -> None:
     verdicts = [prepare(resolution, packet("192.0.2.2"))[0] for _ in range(300)]
     assert verdicts.count(lib.RESOLUTION_WAIT) == 256

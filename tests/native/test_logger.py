@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
-from tests.elements.harness import Box
 
 from ftmb._native.elements import Pipeline
 from ftmb._native.logger import Logger, LoggerSettings
 from ftmb._native.memory import MemoryPort
+from tests.elements.harness import Box
 
 PORTS = ["left", "right"]
 FORWARD = ("forward", {"first": "left", "second": "right"})

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ftmb.recovery import plan as p
 from ftmb.recovery.plan import Observed, Replica, Stage, plan
+from hypothesis import given
+from hypothesis import strategies as st
 
 PREPARED = Replica(3, Stage.PREPARED)
 STARTED = Replica(1, Stage.STARTED)
@@ -66,6 +65,11 @@ def test_a_lost_standby_is_dropped_before_anything_else_is_tried() -> None:
 
 def test_a_lost_spare_is_dropped() -> None:
     assert plan(Observed(True, STARTED, spares=(lost(PREPARED),))) == [p.DropSpare(3)]
+
+
+def test_a_spare_whose_place_was_passed_over_is_dropped() -> None:
+    master = Replica(4, Stage.STARTED)
+    assert plan(Observed(True, master, spares=(PREPARED,))) == [p.DropSpare(3)]
 
 
 replicas = st.builds(
