@@ -39,8 +39,16 @@ class Failover:
 class Protection:
     """Who is master, who is standby, and what to do about it."""
 
-    def __init__(self, logger: Logger, *, wants_standby: bool, heartbeat_bound: float) -> None:
+    def __init__(
+        self,
+        logger: Logger,
+        *,
+        wants_standby: bool,
+        heartbeat_bound: float,
+        core_sets: tuple[list[int] | None, list[int] | None] = (None, None),
+    ) -> None:
         self.logger = logger
+        self.core_sets = core_sets  # of the first master and of its standby; roles change later
         self.wants_standby = wants_standby
         self.heartbeat_bound = heartbeat_bound
         self.master: ReplicaHandle | None = None
@@ -226,7 +234,9 @@ class Protection:
         spare.stage = Stage.STARTING
         if not self.wants_standby:
             self.logger.discard_input()
-        spare.send({"kind": "start empty", "at": [self.logger.start_of(w) for w in workers]})
+        spare.core_set = 0
+        start = [self.logger.start_of(worker) for worker in workers]
+        spare.send({"kind": "start empty", "at": start, "cores": self.core_sets[0]})
 
     def _make_master(self) -> None:
         spare = next(spare for spare in self.spares if spare.stage is Stage.STARTED)
@@ -249,11 +259,15 @@ class Protection:
         self.master.send({"kind": "snapshot"}, [self.snapshot.descriptor])
 
     def _load_snapshot(self) -> None:
-        assert self.standby is not None and self.snapshot is not None
+        assert self.master is not None and self.standby is not None
+        assert self.snapshot is not None
         workers = range(self.logger.settings.workers)
         access = [self.logger.access_start(worker) for worker in workers]
         self.standby.stage = Stage.STARTING
-        self.standby.send({"kind": "start", "access": access}, [self.snapshot.descriptor])
+        self.standby.core_set = 1 - self.master.core_set  # where the master is not
+        cores = self.core_sets[self.standby.core_set]
+        start = {"kind": "start", "access": access, "cores": cores}
+        self.standby.send(start, [self.snapshot.descriptor])
         self.snapshot.close()
 
     def _has_caught_up(self) -> bool:

@@ -28,6 +28,7 @@ class ReplicaHandle:
     watch: HeartbeatWatch | None = None
     start_records: list[int] = field(default_factory=list)
     fenced_at: float | None = None
+    core_set: int = 0
 
     @property
     def epoch(self) -> int:

@@ -37,6 +37,14 @@ static uint32_t unit_of(uint64_t time_ns) {
     return (uint32_t)(time_ns / NAT_UNIT_NS);
 }
 
+/* From the wire with an external address as its source: only this NAT itself sends such, and what
+ * it sends to an external address comes in again without the wire. */
+static bool nat_is_spoofed(const struct nat_config *config, const struct nat_view *view,
+                           const struct ftmb_packet *packet) {
+    return !view->from_inside && !packet->is_again &&
+           nat_external_index(config, ftmb_load32(packet->data + view->network + 12U)) != NAT_NONE;
+}
+
 /* Parses each packet and asks for its bucket; what cannot be translated is dropped here. */
 static uint32_t parse_burst(struct ftmb_context *context, struct ftmb_packet **packets,
                             uint32_t count, struct nat_view *views) {
@@ -47,6 +55,9 @@ static uint32_t parse_burst(struct ftmb_context *context, struct ftmb_packet **p
         struct nat_view *view = &views[passed];
         enum nat_reason reason =
             nat_parse(config, packets[i]->data, packets[i]->length, packets[i]->port_in, view);
+        if (reason == NAT_PASS && nat_is_spoofed(config, view, packets[i])) {
+            reason = NAT_BAD_ADDRESS;
+        }
         if (reason != NAT_PASS) {
             nat_drop(context, packets[i], reason);
             continue;

@@ -38,7 +38,10 @@ def _network_order(address: ipaddress.IPv4Address) -> int:
 
 
 class DpdkPort:
-    """One device; with addresses it answers ARP and fills Ethernet headers."""
+    """One device; with addresses it answers ARP and fills Ethernet headers.
+
+    `answers_for`: networks that it answers ARP for besides, such as a NAT's external addresses.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class DpdkPort:
         queues: int,
         descriptors: int,
         addresses: Sequence[str] = (),
+        answers_for: Sequence[str] = (),
         gateway: str | None = None,
     ) -> None:
         name = ffi.new("char[]", device.encode())
@@ -59,6 +63,11 @@ class DpdkPort:
             settings.addresses[index] = _network_order(interface.ip)
             settings.masks[index] = _network_order(interface.netmask)
         settings.address_count = len(interfaces)
+        for index, text in enumerate(answers_for):
+            network = ipaddress.IPv4Network(text)
+            settings.answered[index] = _network_order(network.network_address)
+            settings.answered_masks[index] = _network_order(network.netmask)
+        settings.answered_count = len(answers_for)
         if gateway is not None:
             settings.gateway = _network_order(ipaddress.IPv4Address(gateway))
         error = ffi.new("char[]", ERROR_SIZE)

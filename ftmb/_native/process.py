@@ -31,7 +31,10 @@ class ProcessError(Exception):
 
 @dataclass(frozen=True)
 class ProcessSettings:
-    """`epoch` is the place in the sequence of masters; `arena_address` 0 is anywhere."""
+    """`epoch` is the place in the sequence of masters; `arena_address` 0 is anywhere.
+
+    `seed` is of the elements' random numbers: whoever can guess it can guess the NAT's ports.
+    """
 
     epoch: int
     workers: int
@@ -39,6 +42,7 @@ class ProcessSettings:
     is_logged: bool
     arena_part_size: int
     arena_address: int = ARENA_ADDRESS
+    seed: int = 0
 
 
 class Process:
@@ -64,6 +68,7 @@ class Process:
                 "arena_address": settings.arena_address,
                 "arena_part_size": settings.arena_part_size,
                 "configuration_digest": pipeline.digest,
+                "seed": settings.seed,
                 "idle": IDLE_STRATEGIES[settings.idle],
                 "is_logged": settings.is_logged,
             },

@@ -42,6 +42,16 @@ def _interface_address(value: Any) -> Any:
     return value
 
 
+def _network(value: Any) -> Any:
+    try:
+        if isinstance(value, str):
+            ipaddress.IPv4Network(value)
+            return value
+    except ValueError:
+        pass
+    raise ValueError("an IPv4 network is needed, such as 203.0.113.8/29, or one address")
+
+
 def _host_address(value: Any) -> Any:
     try:
         if isinstance(value, str):
@@ -55,6 +65,7 @@ def _host_address(value: Any) -> Any:
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Core = Annotated[int, Field(ge=0, le=CORE_MAX)]
 InterfaceAddress = Annotated[str, BeforeValidator(_interface_address)]
+Network = Annotated[str, BeforeValidator(_network)]
 HostAddress = Annotated[str, BeforeValidator(_host_address)]
 LogSize = Annotated[int, Field(ge=1, le=65536), AfterValidator(_power_of_two)]
 
@@ -71,6 +82,7 @@ class Port(_Table):
     queues: Annotated[int, Field(ge=1, le=WORKERS_MAX)] = 1
     descriptors: Annotated[int, Field(ge=64, le=32768), AfterValidator(_power_of_two)] = 2048
     addresses: tuple[InterfaceAddress, ...] = Field(default=(), strict=False, max_length=16)
+    answers_for: tuple[Network, ...] = Field(default=(), strict=False, max_length=48)
     gateway: HostAddress | None = None
 
 

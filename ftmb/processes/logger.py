@@ -76,7 +76,13 @@ class LoggerProcess:
         self.logger = Logger(settings, pipeline)
         bound = self.configuration["heartbeat"]["bound_ms"] / 1000
         self.protection = Protection(
-            self.logger, wants_standby=self.wants_standby, heartbeat_bound=bound
+            self.logger,
+            wants_standby=self.wants_standby,
+            heartbeat_bound=bound,
+            core_sets=(
+                self.configuration["workers"]["cores"],
+                self.configuration["standby"]["cores"],
+            ),
         )
         self.steady_look = bound / 4
         self.ports: list[Any] = []
@@ -206,15 +212,12 @@ class LoggerProcess:
         peer = self.logger.add_peer(self.protection.next_epoch())
         replica = ReplicaHandle(channel, pid, peer)
         self.protection.spares.append(replica)
-        is_first = self.protection.master is None
-        cores = self.configuration["workers" if is_first else "standby"]["cores"]
         replica.send(
             {
                 "kind": "prepare",
                 "epoch": peer.epoch,
                 "configuration": self.configuration,
                 "idle": self.idle,
-                "cores": cores,
             },
             self._descriptors_for(replica),
         )

@@ -81,6 +81,7 @@ def open_port(port: dict[str, Any], index: int) -> tuple[dpdk.DpdkPort, str]:
                 queues=port["queues"],
                 descriptors=port["descriptors"],
                 addresses=port["addresses"],
+                answers_for=port.get("answers_for", ()),
                 gateway=port["gateway"],
             )
         except dpdk.PortError as error:

@@ -6,7 +6,8 @@ where to begin, and from then on its C workers run; this thread only answers mes
 
     to the logger process      hello, prepared, started {records}, snapshot done {ok, pause_ns},
                                fenced, failed {reason}
-    from the logger process    prepare, start empty {at}, start {access}, snapshot, crash
+    from the logger process    prepare, start empty {at, cores}, start {access, cores}, snapshot,
+                               crash
 
 It ends when the logger process hangs up, or when it finds itself fenced.
 """
@@ -37,7 +38,6 @@ class ReplicaProcess:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.process: Process | None = None
-        self.cores: list[int] | None = None
         self.snapshot_child: tuple[int, int, int] | None = None  # pid, pidfd, pause in ns
         self.poll = select.poll()
 
@@ -68,12 +68,12 @@ class ReplicaProcess:
             case "start empty":
                 for worker, (record, position) in enumerate(message["at"]):
                     self._made().set_start(worker, record, position)
-                self._start()
+                self._start(message["cores"])
             case "start":
                 self._made().load_snapshot(descriptors[0])
                 for worker, position in enumerate(message["access"]):
                     self._made().set_access_start(worker, position)
-                self._start()
+                self._start(message["cores"])
             case "snapshot":
                 self._begin_snapshot(descriptors[0])
             case "crash":
@@ -98,6 +98,7 @@ class ReplicaProcess:
             idle=message["idle"],
             is_logged=configuration["protection"] == "standby",
             arena_part_size=configuration["memory"]["arena_mib"] << 20,
+            seed=int.from_bytes(os.urandom(8), "little"),
         )
         logger_page, process_page, *logs = descriptors
         process = Process(settings, pipeline, logger_page, process_page)
@@ -106,7 +107,6 @@ class ReplicaProcess:
         )
         self._refuse_if_memory_is_short(process)
         self.process = process
-        self.cores = message["cores"]
         self.channel.send({"kind": "prepared"})
 
     @staticmethod
@@ -122,9 +122,9 @@ class ReplicaProcess:
                 f"{available >> 20} MiB of memory are free: lower the tables' sizes"
             )
 
-    def _start(self) -> None:
+    def _start(self, cores: list[int] | None) -> None:
         process = self._made()
-        process.start(self.cores)
+        process.start(cores)
         self.channel.send({"kind": "started", "records": process.replayed()})
 
     def _begin_snapshot(self, descriptor: int) -> None:

@@ -9,6 +9,8 @@
 
 #include <sched.h>
 #include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
@@ -17,6 +19,20 @@ enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
 #define IDLE_YIELDS 16U /* before it sleeps */
 #define IDLE_SLEEP_NS_FIRST 20000L
 #define IDLE_SLEEP_NS_MAX 320000L
+
+#define NICE_LOGGERS (-20) /* a device has buffers for some milliseconds only */
+#define NICE_WORKER (-10)
+
+/*
+ * At a thread's start. A thread that sleeps when it has nothing to do may come before others when
+ * it has; without the privilege for that it is slower on a busy machine, and nothing else.
+ */
+static inline void idle_prepare_thread(enum idle_strategy strategy, int nice) {
+    if (strategy == IDLE_SLEEP) {
+        prctl(PR_SET_TIMERSLACK, 1000UL);
+        setpriority(PRIO_PROCESS, 0, nice); /* on Linux: of the calling thread */
+    }
+}
 
 static inline void idle_pause(void) {
 #if defined(__x86_64__)

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "host/cycles.h"
@@ -239,7 +238,7 @@ static void pin_to(int core) {
 
 void logger_run(struct logger *logger, int core) {
     pthread_setname_np(pthread_self(), "loggers");
-    prctl(PR_SET_TIMERSLACK, 1000UL);
+    idle_prepare_thread((enum idle_strategy)logger->settings.idle, NICE_LOGGERS);
     pin_to(core);
     uint32_t idle_rounds = 0;
     while (!atomic_load_explicit(&logger->must_stop, memory_order_relaxed)) {

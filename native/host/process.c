@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 void invariant_broken(const char *what) {
     fprintf(stderr, "ftmb: broken invariant: %s\n", what);
@@ -40,7 +39,8 @@ static int init_process(struct process *process, const struct process_settings *
     if (error != 0) {
         return error;
     }
-    error = pipeline_init_state(process->pipeline, &process->arena, settings->configuration_digest);
+    error = pipeline_init_state(process->pipeline, &process->arena, settings->configuration_digest,
+                                settings->seed);
     for (uint32_t index = 0; index < settings->workers && error == 0; index++) {
         error = init_worker(process, index);
     }
@@ -228,7 +228,7 @@ static void *run_worker(void *argument) {
     char name[16];
     snprintf(name, sizeof(name), "worker %u", worker->context.worker);
     pthread_setname_np(pthread_self(), name);
-    prctl(PR_SET_TIMERSLACK, 1000UL);
+    idle_prepare_thread(process->idle, NICE_WORKER);
     uint32_t idle_rounds = 0;
     while (!atomic_load_explicit(&process->must_stop, memory_order_relaxed)) {
         if (process_step(process, worker->context.worker) == WORKER_BUSY) {

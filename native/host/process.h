@@ -28,6 +28,7 @@ struct process_settings {
     uint64_t arena_address;   /* 0: anywhere */
     uint64_t arena_part_size; /* bytes of address space for each worker, and for what is shared */
     uint64_t configuration_digest;
+    uint64_t seed; /* of the workers' random generators; a snapshot brings its own */
     uint32_t idle; /* enum idle_strategy */
     bool is_logged;
 };

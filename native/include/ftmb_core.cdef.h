@@ -161,6 +161,7 @@ enum resolution_verdict { RESOLUTION_SEND, RESOLUTION_WAIT, RESOLUTION_GIVE_UP, 
 int resolution_init(struct resolution *resolution, const uint8_t *own_ethernet);
 void resolution_release(struct resolution *resolution);
 int resolution_add_address(struct resolution *resolution, uint32_t address, uint32_t mask);
+int resolution_add_answered(struct resolution *resolution, uint32_t network, uint32_t mask);
 bool resolution_receive(struct resolution *resolution, const uint8_t *frame, uint16_t length,
                         uint64_t now_ns, uint8_t *answer);
 enum resolution_verdict resolution_prepare(struct resolution *resolution, uint8_t *frame,
@@ -262,6 +263,7 @@ struct process_settings {
     uint64_t arena_address;
     uint64_t arena_part_size;
     uint64_t configuration_digest;
+    uint64_t seed;
     uint32_t idle;
     bool is_logged;
 };

@@ -12,6 +12,9 @@ struct dpdk_port_settings {
     uint32_t addresses[64];
     uint32_t masks[64];
     uint32_t address_count;
+    uint32_t answered[64]; /* networks that it answers ARP for besides */
+    uint32_t answered_masks[64];
+    uint32_t answered_count;
     uint32_t gateway;
 };
 int dpdk_start(int argc, char **argv, char *error, uint32_t error_size);

@@ -46,6 +46,7 @@ struct ftmb_packet {
     uint16_t length;  /* bytes; an element may shorten a frame, not grow it */
     uint8_t port_in;  /* index of the port it came in by */
     uint8_t port_out; /* index of the port it leaves by; FTMB_PORT_NONE drops it */
+    bool is_again;    /* came in by FTMB_PORT_AGAIN: from this box's own elements, not the wire */
 };
 
 /* What a worker hands to an element: the element's whole world, valid during the call. */

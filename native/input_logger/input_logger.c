@@ -79,8 +79,8 @@ static uint32_t steer(const struct input_logger *logger, const uint8_t *bytes, u
     return worker < logger->workers ? worker : 0;
 }
 
-static void log_frame(struct input_logger *logger, uint8_t port, const uint8_t *bytes,
-                      uint16_t length) {
+static void log_frame(struct input_logger *logger, enum input_kind kind, uint8_t port,
+                      const uint8_t *bytes, uint16_t length) {
     uint32_t hash = steering_hash(bytes, length);
     struct input_queue *queue = &logger->queues[steer(logger, bytes, length, port, hash)];
     struct input_record *record = reserve(queue, length);
@@ -92,7 +92,7 @@ static void log_frame(struct input_logger *logger, uint8_t port, const uint8_t *
                                     .hash = hash,
                                     .length = length,
                                     .port = port,
-                                    .kind = INPUT_PACKET};
+                                    .kind = (uint8_t)kind};
     memcpy(record + 1, bytes, length);
 }
 
@@ -128,7 +128,8 @@ uint32_t input_logger_poll(struct input_logger *logger, uint64_t now_ns) {
         struct port *port = logger->ports[index];
         uint32_t count = port->class->receive(port, logger->now_ns, frames);
         for (uint32_t place = 0; place < count; place++) {
-            log_frame(logger, (uint8_t)index, frames[place].bytes, frames[place].length);
+            log_frame(logger, INPUT_PACKET, (uint8_t)index, frames[place].bytes,
+                      frames[place].length);
         }
         port->class->receive_done(port);
         taken += count;
@@ -139,5 +140,5 @@ uint32_t input_logger_poll(struct input_logger *logger, uint64_t now_ns) {
 
 void input_logger_again(struct input_logger *logger, uint8_t port, const uint8_t *bytes,
                         uint16_t length) {
-    log_frame(logger, port, bytes, length);
+    log_frame(logger, INPUT_AGAIN, port, bytes, length);
 }

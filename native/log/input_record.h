@@ -15,7 +15,8 @@
 
 enum input_kind {
     INPUT_PACKET = 0,
-    INPUT_TICK = 1, /* no bytes; every INPUT_TICK_INTERVAL_NS on every queue */
+    INPUT_TICK = 1,  /* no bytes; every INPUT_TICK_INTERVAL_NS on every queue */
+    INPUT_AGAIN = 2, /* a packet that an element sent to FTMB_PORT_AGAIN */
 };
 
 #define INPUT_TICK_INTERVAL_NS 10000000ULL

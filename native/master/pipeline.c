@@ -64,9 +64,9 @@ static int init_stage(const struct pipeline_stage *stage, struct ftmb_arena *are
 }
 
 int pipeline_init_state(const struct pipeline *pipeline, struct ftmb_arena *arena,
-                        uint64_t configuration_digest) {
+                        uint64_t configuration_digest, uint64_t seed) {
     arena_header(arena)->configuration_digest = configuration_digest;
-    int error = init_worker_states(arena, configuration_digest);
+    int error = init_worker_states(arena, seed);
     for (uint32_t index = 0; index < pipeline->count && error == 0; index++) {
         error = init_stage(&pipeline->stages[index], arena, index);
     }

@@ -27,7 +27,7 @@ struct pipeline {
 int pipeline_add(struct pipeline *pipeline, const struct ftmb_element_class *element, void *config);
 /* Lets every element lay out its state in an empty arena: 0 or -ENOMEM. */
 int pipeline_init_state(const struct pipeline *pipeline, struct ftmb_arena *arena,
-                        uint64_t configuration_digest);
+                        uint64_t configuration_digest, uint64_t seed);
 
 struct worker_state;
 struct worker_state *pipeline_worker_state(const struct ftmb_arena *arena, uint32_t worker);

@@ -46,6 +46,7 @@ static void add_input(struct worker *worker, const struct input_record *input) {
     struct ftmb_packet *packet = add_slot(worker, input->length, input->time_ns);
     packet->hash = input->hash;
     packet->port_in = input->port;
+    packet->is_again = input->kind == INPUT_AGAIN;
     copy_frame(packet->data, input_record_bytes(input), input->length);
     worker->state->packets++;
     worker->state->bytes += input->length;

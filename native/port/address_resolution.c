@@ -44,6 +44,15 @@ int resolution_add_address(struct resolution *resolution, uint32_t address, uint
     return 0;
 }
 
+int resolution_add_answered(struct resolution *resolution, uint32_t network, uint32_t mask) {
+    if (resolution->answered_count == RESOLUTION_ADDRESSES_MAX) {
+        return -ENOSPC;
+    }
+    resolution->answered[resolution->answered_count] = network & mask;
+    resolution->answered_masks[resolution->answered_count++] = mask;
+    return 0;
+}
+
 bool resolution_is_arp(const uint8_t *frame, uint16_t length) {
     return length >= ETHERNET_SIZE && frame[TYPE_OFFSET] == 0x08 && frame[TYPE_OFFSET + 1] == 0x06;
 }
@@ -51,6 +60,11 @@ bool resolution_is_arp(const uint8_t *frame, uint16_t length) {
 static bool is_own(const struct resolution *resolution, uint32_t address) {
     for (uint32_t index = 0; index < resolution->address_count; index++) {
         if (resolution->addresses[index] == address) {
+            return true;
+        }
+    }
+    for (uint32_t index = 0; index < resolution->answered_count; index++) {
+        if ((address & resolution->answered_masks[index]) == resolution->answered[index]) {
             return true;
         }
     }

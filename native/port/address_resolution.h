@@ -47,6 +47,9 @@ struct resolution {
     uint32_t addresses[RESOLUTION_ADDRESSES_MAX];
     uint32_t masks[RESOLUTION_ADDRESSES_MAX];
     uint32_t address_count;
+    uint32_t answered[RESOLUTION_ADDRESSES_MAX]; /* networks answered for besides */
+    uint32_t answered_masks[RESOLUTION_ADDRESSES_MAX];
+    uint32_t answered_count;
     uint32_t gateway; /* 0: none */
     struct neighbour neighbours[RESOLUTION_NEIGHBOURS];
     struct waiting_frame *waiting;
@@ -60,6 +63,8 @@ int resolution_init(struct resolution *resolution, const uint8_t *own_ethernet);
 void resolution_release(struct resolution *resolution);
 /* 0 or -ENOSPC. */
 int resolution_add_address(struct resolution *resolution, uint32_t address, uint32_t mask);
+/* A network whose addresses are answered for as if they were own: 0 or -ENOSPC. */
+int resolution_add_answered(struct resolution *resolution, uint32_t network, uint32_t mask);
 
 /* Whether a frame is ARP, and so for this and not for the elements. */
 bool resolution_is_arp(const uint8_t *frame, uint16_t length);

@@ -347,6 +347,10 @@ static int set_up_addresses(struct dpdk_port *port, const struct dpdk_port_setti
         failure = resolution_add_address(&port->resolution, settings->addresses[index],
                                          settings->masks[index]);
     }
+    for (uint32_t index = 0; index < settings->answered_count && failure == 0; index++) {
+        failure = resolution_add_answered(&port->resolution, settings->answered[index],
+                                          settings->answered_masks[index]);
+    }
     port->resolution.gateway = settings->gateway;
     port->is_routed = settings->address_count > 0;
     return failure;

@@ -21,6 +21,9 @@ struct dpdk_port_settings {
     uint32_t addresses[DPDK_PORT_ADDRESSES_MAX]; /* IPv4, network byte order */
     uint32_t masks[DPDK_PORT_ADDRESSES_MAX];
     uint32_t address_count;
+    uint32_t answered[DPDK_PORT_ADDRESSES_MAX]; /* networks that it answers ARP for besides */
+    uint32_t answered_masks[DPDK_PORT_ADDRESSES_MAX];
+    uint32_t answered_count;
     uint32_t gateway; /* 0: none */
 };
 

@@ -56,6 +56,7 @@ def test_a_good_configuration_becomes_the_plain_form() -> None:
                 "queues": 1,
                 "descriptors": 2048,
                 "addresses": ["10.0.0.1/24"],
+                "answers_for": [],
                 "gateway": None,
             },
             {
@@ -64,6 +65,7 @@ def test_a_good_configuration_becomes_the_plain_form() -> None:
                 "queues": 1,
                 "descriptors": 2048,
                 "addresses": ["198.51.100.1/24"],
+                "answers_for": [],
                 "gateway": "198.51.100.254",
             },
         ],

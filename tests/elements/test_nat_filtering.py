@@ -202,3 +202,11 @@ def test_middle_of_an_unknown_connection_is_refused(make_box):
     nat = Nat(make_box)
     nat.refused("inside", tcp(HOST, 5000, REMOTE, 80, "A"), "tcp_no_session")
     nat.refused("inside", tcp(HOST, 5000, REMOTE, 80, "SA"), "tcp_no_session")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_external_source_from_the_wire_is_spoofed(make_box, workers):
+    """It would pass for a packet of an inside host that came in again."""
+    nat = Nat(make_box, workers=workers, filtering=INDEPENDENT)
+    target = nat.out(udp(OTHER_HOST, 6000, REMOTE, 53))
+    nat.refused("outside", udp(EXTERNAL, 5000, EXTERNAL, target.sport), "bad_address")

@@ -72,6 +72,13 @@ def test_a_request_for_another_address_is_not(resolution: Any) -> None:
     assert receive(resolution, request_for("192.0.2.9")) is None
 
 
+def test_networks_that_it_answers_for_are_answered(resolution: Any) -> None:
+    lib.resolution_add_answered(resolution, number("203.0.113.8"), number("255.255.255.248"))
+    answer = receive(resolution, request_for("203.0.113.15"))
+    assert answer is not None and answer[ARP].psrc == "203.0.113.15"
+    assert receive(resolution, request_for("203.0.113.16")) is None
+
+
 def test_a_frame_waits_for_the_answer_and_then_leaves(resolution: Any) -> None:
     verdict, _, request = prepare(resolution, packet("192.0.2.2"))
     assert verdict == lib.RESOLUTION_WAIT
