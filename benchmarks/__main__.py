@@ -2,7 +2,7 @@
 """`python -m benchmarks`: measures, prints a table, writes build/bench/report.json.
 
 Throughput of one master core for each element at each number of flows, and the latency that
-protection adds. Everything is measured beside its own baseline, in turn, in this one run.
+protection adds, and what a snapshot costs live traffic. Everything is measured beside its own baseline, in turn, in this one run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import latency, throughput
+from benchmarks import latency, snapshot, throughput
 from benchmarks.rig import Cores, cycles_per_second
 
 REPORT = Path("build/bench/report.json")
@@ -65,6 +65,22 @@ def show(report: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+def show_snapshots(report: dict[str, Any], console: Console) -> None:
+    """How long live traffic stands still for one."""
+    table = Table(title="snapshot of a live nat, us of pause", title_justify="left")
+    for column in ("flows", "p50", "longest", "written after, ms"):
+        table.add_column(column, justify="right")
+    for count, row in report["snapshot"].items():
+        pause = row["pause_us"]
+        table.add_row(
+            f"{int(count):,}",
+            f"{pause['p50']:.0f}",
+            f"{pause['max']:.0f}",
+            f"{row['written_ms_p50']:.1f}",
+        )
+    console.print(table)
+
+
 @click.command(help=__doc__)
 @click.option("--rounds", default=7, show_default=True, help="of each side of a comparison")
 @click.option("--quick", is_flag=True, help="10,000 flows only, 3 rounds")
@@ -85,7 +101,12 @@ def main(rounds: int, quick: bool) -> None:
         report["throughput"].setdefault(element, {})[str(flows)] = series.summary()
     console.print("measuring latency ...", style="dim")
     report["latency_us"] = latency.measure(rounds).summary()
+    report["snapshot"] = {}
+    for flows in (10_000, 100_000) if quick else (10_000, 100_000, 1_000_000):
+        console.print(f"measuring snapshots at {flows:,} flows ...", style="dim")
+        report["snapshot"][str(flows)] = snapshot.measure(flows)
     show(report, console)
+    show_snapshots(report, console)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
     console.print(f"written: {REPORT}")

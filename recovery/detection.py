@@ -13,26 +13,27 @@ from collections.abc import Sequence
 class HeartbeatWatch:
     """Watches one process's heartbeats; all times are seconds of the monotonic clock.
 
-    If the watcher itself was held up for longer than half the bound, nothing is concluded from
-    that time: a machine that stood still as a whole is no failed master.
+    Stillness counts as long as it was watched: of a time in which the watcher itself was held up
+    no more than a quarter of the bound does, since a machine that stood still as a whole is no
+    failed master.
     """
 
     def __init__(self, bound: float, now: float) -> None:
         self.bound = bound
         self._seen: list[int] = []
-        self._changed: list[float] = []
+        self._still: list[float] = []  # for how long each worker was seen not to beat
         self._last_look = now
 
     def is_hung(self, now: float, heartbeats: Sequence[int]) -> bool:
         """Whether a worker has shown no sign of life for longer than the bound."""
-        pause = now - self._last_look
+        watched = min(now - self._last_look, self.bound / 4)
         self._last_look = now
-        if len(self._seen) != len(heartbeats) or pause > self.bound / 2:
+        if len(self._seen) != len(heartbeats):
             self._seen = list(heartbeats)
-            self._changed = [now] * len(heartbeats)
+            self._still = [0.0] * len(heartbeats)
             return False
         for worker, beat in enumerate(heartbeats):
-            if beat != self._seen[worker]:
-                self._seen[worker] = beat
-                self._changed[worker] = now
-        return any(now - changed > self.bound for changed in self._changed)
+            is_beating = beat != self._seen[worker]
+            self._still[worker] = 0.0 if is_beating else self._still[worker] + watched
+            self._seen[worker] = beat
+        return any(still >= self.bound for still in self._still)

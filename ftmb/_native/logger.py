@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,8 +84,8 @@ class Peer:
         return [int(lib.replayed_of_process(self._raw.page, worker)) for worker in workers]
 
     def remove(self) -> None:
-        """Gives the memory back; it must be neither master nor standby any more."""
-        lib.logger_remove_peer(self.logger.pointer, self.index)
+        """Gives the memory back, in the background; it must be neither master nor standby."""
+        self.logger.background.submit(lib.logger_remove_peer, self.logger.pointer, self.index)
 
 
 class Logger:
@@ -109,6 +110,9 @@ class Logger:
             lib.logger_create(raw, pipeline.pointer, error), error, "making the logs"
         )
         self.ports: dict[str, Any] = {}
+        # Making and unmapping logs takes tens of milliseconds, in which a failure could not be
+        # noticed: it is done by one thread of its own.
+        self.background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="logs")
 
     def add_port(self, name: str, port: Any) -> None:
         """Ports are numbered in the order in which they are added."""
@@ -126,8 +130,15 @@ class Logger:
             *raw.access_descriptors[0:workers],
         ]
 
-    def add_peer(self, epoch: int) -> Peer:
+    def add_peer_later(self, epoch: int) -> Future[Peer]:
         """The memory for a new master or standby with this place in the sequence of masters."""
+        return self.background.submit(self._add_peer, epoch)
+
+    def add_peer(self, epoch: int) -> Peer:
+        """The same, waiting for it."""
+        return self.add_peer_later(epoch).result()
+
+    def _add_peer(self, epoch: int) -> Peer:
         index = check(lib.logger_add_peer(self.pointer, epoch), "making a process's logs")
         return Peer(self, index, epoch)
 
@@ -228,6 +239,7 @@ class Logger:
 
     def close(self) -> None:
         """Frees the logs; the packet thread must have ended."""
+        self.background.shutdown()
         if self.pointer is not None:
             lib.logger_destroy(self.pointer)
             self.pointer = None

@@ -22,6 +22,7 @@ from typing import Any
 from ftmb.orchestrator.folder import LOG_NAME, SOCKET_NAME, take_lock
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message
+from ftmb.processes.priority import REPLICA_NICE, come_first
 
 CONNECT_PATIENCE_S = 20.0
 START_PATIENCE_S = 30.0
@@ -193,6 +194,7 @@ class Orchestrator:
 
 def main(arguments: list[str]) -> int:
     """The process's whole life; the exit status."""
+    come_first(REPLICA_NICE)
     folder, report = Path(arguments[0]), int(arguments[1])
     lock = take_lock(folder)
     orchestrator = Orchestrator(folder, report)

@@ -19,17 +19,20 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from ftmb._native.dpdk import PortError
 from ftmb._native.elements import Pipeline
-from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings
+from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings, Peer
 from ftmb._native.process import PAGES_VERSION
 from ftmb.processes import ports
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message, Refused, Server
 from ftmb.processes.namespace import enter_network_namespace
+from ftmb.processes.priority import LOGGER_NICE, come_first
 from ftmb.processes.status import status_of
 from ftmb.recovery.plan import Stage
 from ftmb.recovery.protection import Protection
@@ -92,6 +95,9 @@ class LoggerProcess:
         self.orchestrator_pid: int | None = None
         self.spawning: list[float] = []  # when each replica on its way was asked for
         self.must_stop = False
+        self.preparing: dict[Channel, int] = {}  # replicas whose memory is being made
+        self.made_peers: SimpleQueue[tuple[Channel, Future[Peer]]] = SimpleQueue()
+        self.made_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def run(self) -> None:
         """Opens the ports, serves until told to stop."""
@@ -108,6 +114,7 @@ class LoggerProcess:
         note("ready", ports=self.devices, idle=self.idle)
         try:
             self.selector.register(self.logger.death_event, selectors.EVENT_READ, None)
+            self.selector.register(self.made_event, selectors.EVENT_READ, None)
             while not self.must_stop:
                 self._serve(server)
         finally:
@@ -133,6 +140,8 @@ class LoggerProcess:
         for key, _ in self.selector.select(self.steady_look if settled else BUSY_LOOK_S):
             if key.fileobj is server:
                 self._accept(server)
+            elif key.fileobj == self.made_event:
+                self._welcome()
             elif key.fileobj == self.logger.death_event:
                 os.eventfd_read(self.logger.death_event)
                 self.protection.master_died()
@@ -208,14 +217,36 @@ class LoggerProcess:
         if message["version"] != PAGES_VERSION:
             channel.send({"kind": "refused"})
             raise Refused(f"replica of version {message['version']}, not {PAGES_VERSION}")
+        self.preparing[channel] = pid
+        made = self.logger.add_peer_later(self.protection.next_epoch())
+        made.add_done_callback(lambda peer: self._post(channel, peer))
+
+    def _post(self, channel: Channel, peer: Future[Peer]) -> None:
+        """From the thread that makes logs to the control thread."""
+        self.made_peers.put((channel, peer))
+        os.eventfd_write(self.made_event, 1)
+
+    def _welcome(self) -> None:
+        """Hands their memory to replicas for which it was made."""
+        os.eventfd_read(self.made_event)
+        while not self.made_peers.empty():
+            channel, made = self.made_peers.get()
+            pid = self.preparing.pop(channel, None)
+            if made.exception() is not None:
+                note("no memory for a replica", reason=str(made.exception()), severity="error")
+                channel.close()
+            elif pid is None:  # it hung up meanwhile
+                made.result().remove()
+            else:
+                self._prepare(ReplicaHandle(channel, pid, made.result()))
+
+    def _prepare(self, replica: ReplicaHandle) -> None:
         self.spawning = self.spawning[1:]
-        peer = self.logger.add_peer(self.protection.next_epoch())
-        replica = ReplicaHandle(channel, pid, peer)
         self.protection.spares.append(replica)
         replica.send(
             {
                 "kind": "prepare",
-                "epoch": peer.epoch,
+                "epoch": replica.epoch,
                 "configuration": self.configuration,
                 "idle": self.idle,
             },
@@ -234,6 +265,7 @@ class LoggerProcess:
 
     def _hung_up(self, channel: Channel) -> None:
         self.selector.unregister(channel)
+        self.preparing.pop(channel, None)
         for replica in self.protection.alive():
             if replica.channel is channel:
                 replica.lose("hangup")
@@ -282,6 +314,7 @@ def main(arguments: list[str]) -> int:
     """The process's whole life; the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the orchestrator's to handle
     try:
+        come_first(LOGGER_NICE)
         process = LoggerProcess(Path(arguments[0]))
         signal.signal(signal.SIGTERM, lambda *_: setattr(process, "must_stop", True))
         process.run()

@@ -28,10 +28,9 @@ enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
  * it has; without the privilege for that it is slower on a busy machine, and nothing else.
  */
 static inline void idle_prepare_thread(enum idle_strategy strategy, int nice) {
-    if (strategy == IDLE_SLEEP) {
-        prctl(PR_SET_TIMERSLACK, 1000UL);
-        setpriority(PRIO_PROCESS, 0, nice); /* on Linux: of the calling thread */
-    }
+    prctl(PR_SET_TIMERSLACK, 1000UL);
+    /* On Linux: of the calling thread. One that never sleeps must not come before anybody. */
+    setpriority(PRIO_PROCESS, 0, strategy == IDLE_SLEEP ? nice : 0);
 }
 
 static inline void idle_pause(void) {
