@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any
 
 from benchmarks.traffic import FRAME_SIZE
@@ -21,6 +22,7 @@ from ftmb._native.process import Process, ProcessSettings
 
 PORTS = ["inside", "outside"]
 QUIET_SECONDS = 60.0
+PORTION = 400_000  # packets that the input log can hold at once
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Rig:
         self,
         element: str,
         options: dict[str, Any],
-        frames: bytearray,
+        frames: bytearray | mmap,
         *,
         protected: bool,
         idle: str = "spin",
@@ -93,6 +95,13 @@ class Rig:
         process = Process(settings, self.pipeline, page, peer.page_descriptor)
         process.attach_logs([inputs], [accesses], peer.output_descriptors)
         return process
+
+    def warm_up(self, packets: int) -> None:
+        """Every flow known and every page touched; in portions that the input log has room for."""
+        while packets > 0:
+            self.source.send(min(packets, PORTION))
+            self.wait_until_sent()
+            packets -= PORTION
 
     def wait_until_sent(self) -> None:
         """Until every frame has been logged, processed, released and replayed."""

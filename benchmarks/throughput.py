@@ -13,10 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.rig import Rig
+from benchmarks.rig import PORTION, Rig
 from benchmarks.traffic import flows
 
-ROUND_PACKETS = 400_000
 OPTIONS: dict[str, dict[str, Any]] = {
     "forward": {"first": "inside", "second": "outside"},
     "monitor": {"first": "inside", "second": "outside"},
@@ -57,7 +56,7 @@ def one_round(rig: Rig, cycles_per_second: float) -> float:
     """Packets a microsecond of the master's busy time."""
     before = rig.master_counts()
     rig.master.hold()
-    rig.source.send(ROUND_PACKETS)
+    rig.source.send(PORTION)
     while rig.source.left():
         time.sleep(0.0005)
     rig.master.release()
@@ -66,12 +65,6 @@ def one_round(rig: Rig, cycles_per_second: float) -> float:
     packets = after["packets"] - before["packets"]
     busy = (after["busy_cycles"] - before["busy_cycles"]) / cycles_per_second
     return float(packets / busy / 1e6)
-
-
-def _warm_up(rig: Rig, flow_count: int) -> None:
-    """Every flow is known and every page touched before anything is measured."""
-    rig.source.send(max(2 * flow_count, ROUND_PACKETS))
-    rig.wait_until_sent()
 
 
 def measure(element: str, flow_count: int, rounds: int, cycles_per_second: float) -> Series:
@@ -83,7 +76,7 @@ def measure(element: str, flow_count: int, rounds: int, cycles_per_second: float
         Rig(element, OPTIONS[element], frames, protected=False, idle="sleep") as unprotected,
     ):
         for rig in (protected, unprotected):
-            _warm_up(rig, flow_count)
+            rig.warm_up(max(2 * flow_count, PORTION))
         for _ in range(rounds):
             for rig, rates in ((protected, series.protected), (unprotected, series.unprotected)):
                 rates.append(one_round(rig, cycles_per_second))

@@ -10,7 +10,7 @@ import numpy as np
 
 FRAME_SIZE = 60
 SHUFFLE_SEED = 20150817
-PORTS_PER_HOST = 50_000
+PORTS_PER_HOST = 16
 
 
 def _put16(frames: np.ndarray, offset: int, values: np.ndarray | int) -> None:

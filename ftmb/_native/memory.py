@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+from mmap import mmap
 from typing import Any
 
 from ftmb._native.check import NativeError, check, ffi, lib
@@ -49,7 +50,7 @@ class GeneratorPort:
     taken (open loop), and carries that time in its last 8 bytes.
     """
 
-    def __init__(self, frames: bytearray, length: int, samples: Any = None) -> None:
+    def __init__(self, frames: bytearray | mmap, length: int, samples: Any = None) -> None:
         count = len(frames) // length if length else 0
         self._frames = ffi.from_buffer("uint8_t[]", frames)
         self._samples = ffi.NULL if samples is None else ffi.from_buffer("uint32_t[]", samples)

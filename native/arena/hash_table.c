@@ -6,8 +6,6 @@
  */
 #include "arena/hash_table.h"
 
-#include <string.h>
-
 _Static_assert((HASH_TABLE_PROBES_MAX - 1) * HASH_TABLE_SLOTS < UINT16_MAX, "overflow counts");
 #define ALL_USED ((1U << HASH_TABLE_SLOTS) - 1U)
 
@@ -22,7 +20,6 @@ size_t hash_table_size(uint32_t capacity) {
 }
 
 void hash_table_init(struct hash_table *table, uint32_t capacity) {
-    memset(table, 0, hash_table_size(capacity));
     table->bucket_count = buckets_for(capacity);
 }
 

@@ -52,6 +52,7 @@ _Static_assert(sizeof(struct hash_table) == 64, "buckets begin on a cache line")
  * entries than its share.
  */
 size_t hash_table_size(uint32_t capacity);
+/* Takes memory that is zeroed and does not touch it: an empty table costs no memory. */
 void hash_table_init(struct hash_table *table, uint32_t capacity);
 
 /*

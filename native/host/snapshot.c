@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -79,6 +80,7 @@ static int write_arena(const struct ftmb_arena *arena, int descriptor) {
 /* In the child: only calls that are safe after a fork of a process with threads. */
 _Noreturn static void run_child(const struct process *process, int descriptor, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpriority(PRIO_PROCESS, 0, 0); /* live traffic comes first */
     if (getppid() != parent) {
         _exit(1);
     }

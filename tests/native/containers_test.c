@@ -68,6 +68,7 @@ static void test_hash_table(uint32_t spread, uint32_t capacity) {
     struct hash_table *table = allocate(size);
     uint32_t refused = 0;
     memset(present, 0, sizeof present);
+    memset(table, 0, size);
     hash_table_init(table, capacity);
     for (uint32_t step = 0; step < 40000; ++step) {
         uint32_t key = draw(KEYS);
@@ -93,6 +94,7 @@ static void test_hash_table(uint32_t spread, uint32_t capacity) {
         present[key] = false;
     }
     struct hash_table *empty = allocate(size);
+    memset(empty, 0, size);
     hash_table_init(empty, capacity);
     CHECK(memcmp(table, empty, size) == 0); /* no trace is left of what was there */
     free(empty);
@@ -102,6 +104,7 @@ static void test_hash_table(uint32_t spread, uint32_t capacity) {
 /* As many entries as it was made for go in, with hashes as they come. */
 static void test_hash_table_fills(uint32_t capacity) {
     struct hash_table *table = allocate(hash_table_size(capacity));
+    memset(table, 0, hash_table_size(capacity));
     hash_table_init(table, capacity);
     for (uint32_t i = 0; i < capacity; ++i) {
         CHECK(hash_table_insert(table, hash_table_hash(i, generator, 3), i));
