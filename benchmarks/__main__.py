@@ -2,7 +2,8 @@
 """`python -m benchmarks`: measures, prints a table, writes build/bench/report.json.
 
 Throughput of one master core for each element at each number of flows, and the latency that
-protection adds, and what a snapshot costs live traffic. Everything is measured beside its own baseline, in turn, in this one run.
+protection adds, and what a snapshot costs live traffic. Everything is measured beside its own
+baseline, in turn, in this one run.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ class Observed:
     master: Replica | None = None
     standby: Replica | None = None
     spares: tuple[Replica, ...] = ()
+    master_is_live: bool = False  # it has replayed what its predecessor left
     is_protected: bool = False  # the standby has everything that was committed
     has_snapshot: bool = False  # the standby's snapshot is complete
     has_caught_up: bool = False
@@ -135,6 +136,8 @@ def _without_master(observed: Observed) -> list[Action]:
 def _towards_protection(observed: Observed) -> list[Action]:
     standby = observed.standby
     if standby is None:
+        if not observed.master_is_live:
+            return []
         prepared = [spare for spare in observed.spares if spare.stage is Stage.PREPARED]
         return [TakeSnapshot(prepared[0].epoch)] if prepared else []
     if standby.stage is Stage.PREPARED and observed.has_snapshot:

@@ -2,38 +2,25 @@
 """Carrying out what plan.py decides, in the logger process.
 
 A failover is one call into the packet thread (fence, cut, next epoch); everything else here is
-preparation for the next one. The history of failovers, with its times, is kept for whoever asks.
-All times are nanoseconds of the monotonic clock.
+preparation for the next one.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass
 
 from ftmb.recovery import plan as planning
+from ftmb.recovery.history import Failover, History
 from ftmb.recovery.plan import Observed, Stage
 from ftmb.recovery.replicas import ReplicaHandle, Snapshot
 
 from ftmb._native.logger import Logger
 from ftmb.processes.journal import note
 
-HISTORY_MAX = 1000
-
-
-@dataclass
-class Failover:
-    """One failure of a master; `lost_state` when nobody could take over."""
-
-    epoch: int
-    cause: str
-    lost_state: bool
-    detected_ns: int
-    live_ns: int | None = None
-    first_output_ns: int | None = None
-    protected_again_ns: int | None = None
-    snapshot_pause_ns: int | None = None
+UNPROTECTED_BOUNDS, UNPROTECTED_BOUND_S = 20, 2.0  # heartbeat bounds, and seconds at least
+SNAPSHOT_PATIENCE_S = 30.0
+LOG_FILL_MAX = 0.75
 
 
 class Protection:
@@ -58,12 +45,7 @@ class Protection:
         self.snapshot: Snapshot | None = None
         self.is_protected = False
         self.was_ready = False
-        self.failovers: list[Failover] = []
-        self.failover_count = 0
-        self.state_losses = 0
-        self.fenced_count = 0
-        self.snapshot_pauses_ns: list[int] = []
-        self.digests = {"compared": 0, "mismatched": 0}
+        self.history = History(logger)
         self._catch_up_target: list[int] | None = None
         self._next_epoch = 1
 
@@ -85,31 +67,51 @@ class Protection:
         if self.master is not None and self.master.peer.is_dead():
             self.master.lose("died")
 
-    def snapshot_done(self, ok: bool, pause_ns: int) -> None:
+    def snapshot_done(self, sender: ReplicaHandle, epoch: int, ok: bool, pause_ns: int) -> None:
         """The master has written the snapshot that it was asked for, or could not."""
-        if self.snapshot is None:
-            return
+        if sender is not self.master or self.snapshot is None or self.snapshot.epoch != epoch:
+            return  # one that was asked for earlier, for a standby that is gone
         if not ok:
             if self.standby is not None:
                 self.standby.lose("no snapshot")
             return
         self.snapshot.is_complete = True
         self.snapshot.pause_ns = pause_ns
-        self.snapshot_pauses_ns = [*self.snapshot_pauses_ns[-HISTORY_MAX:], pause_ns]
+        self.history.record_pause(pause_ns)
 
     def look(self, now: float) -> None:
         """Takes in what only looking shows: heartbeats, rejected records, first packets."""
         for replica in self.alive():
-            replica.check_heartbeat(now, self.heartbeat_bound)
+            replica.check(now, self._bound_of(replica))
+        if self.standby is not None and not self.is_protected:
+            self._check_resynchronising(self.standby, now)
         if self.master is not None and self.logger.master_is_rejected():
             self.master.lose("rejected")
-        self._note_first_output()
+        self.history.note_first_output(self.master.epoch if self.master else None)
+
+    def _bound_of(self, replica: ReplicaHandle) -> float:
+        """A master that nobody could follow gets time: nothing would be gained by hurrying."""
+        if self.wants_standby and replica is self.master and not self.is_protected:
+            return max(UNPROTECTED_BOUNDS * self.heartbeat_bound, UNPROTECTED_BOUND_S)
+        return self.heartbeat_bound
+
+    def _check_resynchronising(self, standby: ReplicaHandle, now: float) -> None:
+        """A standby that is not ready must not hold the logs until arrivals are dropped."""
+        is_owed = self.snapshot is not None and not self.snapshot.is_complete
+        if is_owed and self.snapshot and now - self.snapshot.asked_at > SNAPSHOT_PATIENCE_S:
+            standby.lose("no snapshot")
+        for worker in range(self.logger.settings.workers):
+            queue = self.logger.queue_counts(worker)
+            if (
+                queue["input_fill"] > LOG_FILL_MAX * queue["input_size"]
+                or queue["access_fill"] > LOG_FILL_MAX * queue["access_size"]
+            ):
+                standby.lose("logs are filling: make them larger")
 
     def is_settled(self) -> bool:
         """Whether nothing is under way, so that looking seldom is enough."""
-        waits_for_output = bool(self.failovers) and self.failovers[-1].first_output_ns is None
         is_whole = self.is_protected or (not self.wants_standby and self.master is not None)
-        return is_whole and not waits_for_output
+        return is_whole and not self.history.waits_for_output()
 
     def state(self) -> str:
         """In one word: starting, protected, protecting, unprotected or failed."""
@@ -139,6 +141,7 @@ class Protection:
             master=self.master.view() if self.master else None,
             standby=self.standby.view() if self.standby else None,
             spares=tuple(spare.view() for spare in self.spares),
+            master_is_live=self.master is not None and self.master.peer.phase() == "live",
             is_protected=self.is_protected,
             has_snapshot=self.snapshot is not None and self.snapshot.is_complete,
             has_caught_up=self._has_caught_up(),
@@ -168,10 +171,12 @@ class Protection:
     def _fail_over(self, cause: str) -> None:
         assert self.master is not None and self.standby is not None
         detected_ns = time.monotonic_ns()
-        self._retire_digests(self.standby)
-        self.logger.change_master(self.standby.peer)
+        if not self.logger.change_master(self.standby.peer):
+            self.standby.lose("stopped reading")
+            return  # nobody is master now; the next plan says what that means
         self.logger.watch(self.standby.peer)
-        self._record(Failover(self.standby.epoch, cause, False, detected_ns))
+        self.history.retire_digests(self.standby.peer)
+        self.history.record(Failover(self.standby.epoch, cause, False, detected_ns))
         self._fence(self.master)
         self.master, self.standby = self.standby, None
         self.is_protected = False
@@ -182,21 +187,15 @@ class Protection:
         detected_ns = time.monotonic_ns()
         self.logger.change_master(None)
         self.logger.watch(None)
-        self.state_losses += 1
-        self._record(Failover(self.master.epoch, cause, True, detected_ns))
+        self.history.record(Failover(self.master.epoch, cause, True, detected_ns))
         self._fence(self.master)
         self.master = None
         note("state lost", cause=cause, severity="error", wants_standby=self.wants_standby)
 
-    def _record(self, failover: Failover) -> None:
-        failover.live_ns = time.monotonic_ns()
-        self.failover_count += 1
-        self.failovers = [*self.failovers[-HISTORY_MAX:], failover]
-
     def _fence(self, replica: ReplicaHandle) -> None:
         """It has no way out any more; its connection goes when it hangs up."""
         replica.peer.remove()
-        if replica.lost == "hangup":
+        if replica.has_hung_up:
             replica.channel.close()
         else:
             replica.fenced_at = time.monotonic()
@@ -204,7 +203,7 @@ class Protection:
 
     def _drop_standby(self, cause: str) -> None:
         assert self.standby is not None
-        self._retire_digests(self.standby)
+        self.history.retire_digests(self.standby.peer)
         self.logger.set_standby(None)
         if self.snapshot is not None:
             self.snapshot.close()
@@ -231,7 +230,7 @@ class Protection:
     def _start_empty(self, epoch: int) -> None:
         spare = self._spare(epoch)
         workers = range(self.logger.settings.workers)
-        spare.stage = Stage.STARTING
+        spare.enter(Stage.STARTING)
         if not self.wants_standby:
             self.logger.discard_input()
         spare.core_set = 0
@@ -255,15 +254,15 @@ class Protection:
         self.standby = spare
         self._catch_up_target = None
         self.logger.set_standby(spare.peer)
-        self.snapshot = Snapshot(os.memfd_create("ftmb-snapshot", os.MFD_CLOEXEC))
-        self.master.send({"kind": "snapshot"}, [self.snapshot.descriptor])
+        self.snapshot = Snapshot(os.memfd_create("ftmb-snapshot", os.MFD_CLOEXEC), epoch)
+        self.master.send({"kind": "snapshot", "epoch": epoch}, [self.snapshot.descriptor])
 
     def _load_snapshot(self) -> None:
         assert self.master is not None and self.standby is not None
         assert self.snapshot is not None
         workers = range(self.logger.settings.workers)
         access = [self.logger.access_start(worker) for worker in workers]
-        self.standby.stage = Stage.STARTING
+        self.standby.enter(Stage.STARTING)
         self.standby.core_set = 1 - self.master.core_set  # where the master is not
         cores = self.core_sets[self.standby.core_set]
         start = {"kind": "start", "access": access, "cores": cores}
@@ -287,12 +286,9 @@ class Protection:
     def _declare_protected(self) -> None:
         assert self.standby is not None
         self.is_protected = True
-        now = time.monotonic_ns()
         pause = self.snapshot.pause_ns if self.snapshot else None
         self.snapshot = None
-        if self.failovers and self.failovers[-1].protected_again_ns is None:
-            self.failovers[-1].protected_again_ns = now
-            self.failovers[-1].snapshot_pause_ns = pause
+        self.history.protected_again(pause)
         self._become_ready()
         note("protected", epoch=self.standby.epoch, snapshot_pause_ns=pause)
 
@@ -300,35 +296,3 @@ class Protection:
         if not self.was_ready:
             self.was_ready = True
             self.logger.open_ports()
-
-    def _note_first_output(self) -> None:
-        if self.failovers and self.failovers[-1].first_output_ns is None:
-            counts = self.logger.counts()
-            if self.master is not None and counts["epoch"] == self.master.epoch:
-                self.failovers[-1].first_output_ns = counts["first_output_ns"] or None
-
-    def _retire_digests(self, standby: ReplicaHandle) -> None:
-        compared, mismatched = self._digests_of(standby)
-        self.digests["compared"] += compared
-        self.digests["mismatched"] += mismatched
-
-    def _digests_of(self, standby: ReplicaHandle) -> tuple[int, int]:
-        counts = [
-            standby.peer.worker_counts(worker) for worker in range(self.logger.settings.workers)
-        ]
-        return (
-            sum(count["digests_compared"] for count in counts),
-            sum(count["digests_mismatched"] for count in counts),
-        )
-
-    def digest_counts(self) -> dict[str, int]:
-        """Over all standbys so far."""
-        compared, mismatched = self._digests_of(self.standby) if self.standby else (0, 0)
-        return {
-            "compared": self.digests["compared"] + compared,
-            "mismatched": self.digests["mismatched"] + mismatched,
-        }
-
-    def history(self) -> list[dict[str, object]]:
-        """The last failovers, oldest first."""
-        return [asdict(failover) for failover in self.failovers]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from ftmb._native.logger import Peer
 
 
+STAGE_PATIENCE_S = 10.0  # for what a replica owes: being prepared, being started
+
+
 @dataclass(eq=False)
 class ReplicaHandle:
     """One connected replica. Its peer memory is the logger process's and outlives it."""
@@ -25,6 +29,8 @@ class ReplicaHandle:
     peer: Peer
     stage: Stage = Stage.PREPARING
     lost: str | None = None
+    has_hung_up: bool = False
+    stage_since: float = field(default_factory=time.monotonic)
     watch: HeartbeatWatch | None = None
     start_records: list[int] = field(default_factory=list)
     fenced_at: float | None = None
@@ -49,12 +55,23 @@ class ReplicaHandle:
         except HungUp:
             self.lose("hangup")
 
-    def check_heartbeat(self, now: float, bound: float) -> None:
-        """Loses the replica when a worker has stopped, or when its replay diverged."""
-        if self.stage is not Stage.STARTED or self.lost is not None:
+    def enter(self, stage: Stage) -> None:
+        """The next stage begins."""
+        self.stage = stage
+        self.stage_since = time.monotonic()
+
+    def check(self, now: float, bound: float) -> None:
+        """Loses the replica when a worker has stopped, its replay diverged, or it is stuck."""
+        if self.lost is not None:
+            return
+        if self.stage is not Stage.STARTED:
+            is_owing = self.stage in (Stage.PREPARING, Stage.STARTING)
+            if is_owing and now - self.stage_since > STAGE_PATIENCE_S:
+                self.lose("stuck")
             return
         if self.watch is None:
             self.watch = HeartbeatWatch(bound, now)
+        self.watch.bound = bound
         if self.peer.phase() == "diverged":
             self.lose("diverged")
         elif self.watch.is_hung(now, self.peer.heartbeats()):
@@ -63,9 +80,11 @@ class ReplicaHandle:
 
 @dataclass
 class Snapshot:
-    """One on its way from the master to the standby."""
+    """One on its way from the master to the standby whose epoch it carries."""
 
     descriptor: int
+    epoch: int
+    asked_at: float = field(default_factory=time.monotonic)
     is_complete: bool = False
     pause_ns: int | None = None
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -163,10 +164,15 @@ class Logger:
         """One round at this time, without a packet thread; how much was moved."""
         return int(lib.logger_step(self.pointer, now_ns))
 
-    def change_master(self, peer: Peer | None) -> None:
-        """Fence, cut, and the next master; returns when it is done."""
+    def change_master(self, peer: Peer | None) -> bool:
+        """Fence, cut, and the next master; returns when it is done.
+
+        False: the standby had stopped reading what was committed and was given up; nobody is
+        master now.
+        """
         index = -1 if peer is None else peer.index
-        check(lib.logger_change_master(self.pointer, index), "changing the master")
+        code = lib.logger_change_master(self.pointer, index)
+        return code != -errno.ETIMEDOUT and check(code, "changing the master") == 0
 
     def set_standby(self, peer: Peer | None) -> None:
         """For whom the logs are kept."""

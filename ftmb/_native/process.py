@@ -137,6 +137,10 @@ class Process:
         """Whether another master's epoch has come: this process has no way out any more."""
         return bool(lib.phase_of_process(self._page) == lib.PHASE_FENCED)
 
+    def is_live(self) -> bool:
+        """Whether it is master and has replayed all that came before it."""
+        return bool(lib.phase_of_process(self._page) == lib.PHASE_LIVE)
+
     def replayed(self) -> list[int]:
         """For each worker, the last record that its state includes."""
         workers = range(self.settings.workers)

@@ -24,7 +24,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from ftmb._native.dpdk import PortError
 from ftmb._native.elements import Pipeline
 from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings, Peer
 from ftmb._native.process import PAGES_VERSION
@@ -103,7 +102,7 @@ class LoggerProcess:
         """Opens the ports, serves until told to stop."""
         packets = threading.Thread(target=self._run_packets, name="loggers")
         self.started = threading.Event()
-        self.port_error: PortError | None = None
+        self.port_error: Exception | None = None
         packets.start()
         self.started.wait()
         if self.port_error is not None:
@@ -126,7 +125,7 @@ class LoggerProcess:
         """The packet thread: EAL belongs to it, so it opens and closes the ports too."""
         try:
             self.ports, self.devices = ports.open_all(self.configuration, self.logger.add_port)
-        except PortError as error:
+        except Exception as error:  # said by the control thread, whatever it is
             self.port_error = error
             self.started.set()
             return
@@ -170,7 +169,7 @@ class LoggerProcess:
             self._handle(channel, pid, message)
         except HungUp:
             self._hung_up(channel)
-        except (Refused, KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever a caller sends, it ends that caller and nobody else
             note("message refused", pid=pid, reason=repr(error))
             self._hung_up(channel)
 
@@ -179,19 +178,25 @@ class LoggerProcess:
             case "hello":
                 self._hello(channel, pid, message)
             case "prepared":
-                self._replica(channel).stage = Stage.PREPARED
+                self._replica(channel, Stage.PREPARING).enter(Stage.PREPARED)
             case "started":
-                replica = self._replica(channel)
-                replica.start_records = [int(record) for record in message["records"]]
-                replica.stage = Stage.STARTED
+                replica = self._replica(channel, Stage.STARTING)
+                replica.start_records = self._checked_records(message["records"])
+                replica.enter(Stage.STARTED)
             case "snapshot done":
-                self.protection.snapshot_done(bool(message["ok"]), int(message["pause_ns"]))
+                replica = self._replica(channel, Stage.STARTED)
+                done = int(message["epoch"]), bool(message["ok"]), int(message["pause_ns"])
+                self.protection.snapshot_done(replica, *done)
             case "failed":
                 note("replica failed", pid=pid, reason=message["reason"])
                 self._tell_orchestrator({"kind": "replica failed", "reason": message["reason"]})
             case "fenced":
-                self.protection.fenced_count += 1
+                self.protection.history.fenced_count += 1
                 note("fenced", pid=pid)
+            case "orchestrate" | "status" | "crash in element" | "stop" if self._is_replica(
+                channel
+            ):
+                raise Refused("a replica does not command the box")
             case "orchestrate":
                 self.orchestrator, self.orchestrator_pid = channel, pid
                 self.spawning = []
@@ -234,6 +239,7 @@ class LoggerProcess:
             pid = self.preparing.pop(channel, None)
             if made.exception() is not None:
                 note("no memory for a replica", reason=str(made.exception()), severity="error")
+                self.selector.unregister(channel)
                 channel.close()
             elif pid is None:  # it hung up meanwhile
                 made.result().remove()
@@ -257,17 +263,28 @@ class LoggerProcess:
         page, *logs = self.logger.descriptors()
         return [page, replica.peer.page_descriptor, *logs, *replica.peer.output_descriptors]
 
-    def _replica(self, channel: Channel) -> ReplicaHandle:
+    def _replica(self, channel: Channel, stage: Stage) -> ReplicaHandle:
+        """The caller as a replica at this stage; Refused if it is none."""
         for replica in self.protection.alive():
-            if replica.channel is channel:
+            if replica.channel is channel and replica.stage is stage:
                 return replica
-        raise Refused("not a replica that is in use")
+        raise Refused(f"not a replica that is {stage.value}")
+
+    def _is_replica(self, channel: Channel) -> bool:
+        known = [*self.protection.alive(), *self.protection.fenced]
+        return channel in self.preparing or any(replica.channel is channel for replica in known)
+
+    def _checked_records(self, records: list[int]) -> list[int]:
+        if len(records) != self.logger.settings.workers:
+            raise Refused(f"{len(records)} records for {self.logger.settings.workers} workers")
+        return [int(record) for record in records]
 
     def _hung_up(self, channel: Channel) -> None:
         self.selector.unregister(channel)
         self.preparing.pop(channel, None)
         for replica in self.protection.alive():
             if replica.channel is channel:
+                replica.has_hung_up = True
                 replica.lose("hangup")
                 return
         self.protection.fenced = [
@@ -318,7 +335,7 @@ def main(arguments: list[str]) -> int:
         process = LoggerProcess(Path(arguments[0]))
         signal.signal(signal.SIGTERM, lambda *_: setattr(process, "must_stop", True))
         process.run()
-    except (PortError, OSError, ValueError) as error:
+    except Exception as error:
         note("logger failed", reason=str(error), severity="error")
         return 1
     return 0

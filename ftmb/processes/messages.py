@@ -69,7 +69,7 @@ class Channel:
             data, descriptors, flags, _ = socket.recv_fds(
                 self.socket, MESSAGE_SIZE_MAX, DESCRIPTORS_MAX, socket.MSG_CMSG_CLOEXEC
             )
-        except ConnectionError as error:
+        except (ConnectionError, BlockingIOError) as error:
             raise HungUp from error
         if not data:
             raise HungUp
@@ -127,6 +127,7 @@ class Server:
         if user not in (0, os.geteuid()):
             connection.close()
             raise Refused(f"user {user} may not control this box")
+        connection.setblocking(False)  # nobody who does not read may hold up the server
         return Channel(connection), pid
 
     def close(self) -> None:

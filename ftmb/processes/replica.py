@@ -4,10 +4,10 @@
 It connects to the logger process, is handed its memory, lays out its state, waits to be told
 where to begin, and from then on its C workers run; this thread only answers messages:
 
-    to the logger process      hello, prepared, started {records}, snapshot done {ok, pause_ns},
-                               fenced, failed {reason}
-    from the logger process    prepare, start empty {at, cores}, start {access, cores}, snapshot,
-                               crash
+    to the logger process      hello, prepared, started {records}, fenced, failed {reason},
+                               snapshot done {epoch, ok, pause_ns}
+    from the logger process    prepare, start empty {at, cores}, start {access, cores}, crash,
+                               snapshot {epoch}
 
 It ends when the logger process hangs up, or when it finds itself fenced.
 """
@@ -19,6 +19,7 @@ import resource
 import select
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,22 @@ EXIT_FENCED = 75
 EXIT_FAILED = 1
 
 
+@dataclass(frozen=True)
+class SnapshotChild:
+    """The process that writes a snapshot, and for which standby."""
+
+    epoch: int
+    child: int
+    pause_ns: int
+
+
 class ReplicaProcess:
     """One replica, from hello to its end."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.process: Process | None = None
-        self.snapshot_child: tuple[int, int, int] | None = None  # pid, pidfd, pause in ns
+        self.snapshots: dict[int, SnapshotChild] = {}  # by pidfd
         self.poll = select.poll()
 
     def run(self) -> int:
@@ -55,7 +65,7 @@ class ReplicaProcess:
                         for handed in descriptors:
                             os.close(handed)
                 else:
-                    self._finish_snapshot()
+                    self._finish_snapshot(descriptor)
             if self.process is not None and self.process.is_fenced():
                 note("fenced", epoch=self.process.settings.epoch)
                 self.channel.send({"kind": "fenced"})
@@ -75,7 +85,7 @@ class ReplicaProcess:
                     self._made().set_access_start(worker, position)
                 self._start(message["cores"])
             case "snapshot":
-                self._begin_snapshot(descriptors[0])
+                self._begin_snapshot(message["epoch"], descriptors[0])
             case "crash":
                 for worker in range(self._made().settings.workers):
                     self._made().crash(worker)
@@ -127,20 +137,31 @@ class ReplicaProcess:
         process.start(cores)
         self.channel.send({"kind": "started", "records": process.replayed()})
 
-    def _begin_snapshot(self, descriptor: int) -> None:
-        child, pause_ns = self._made().begin_snapshot(descriptor)
-        watched = os.pidfd_open(child)
-        self.snapshot_child = (child, watched, pause_ns)
+    def _begin_snapshot(self, epoch: int, descriptor: int) -> None:
+        """For the standby with this epoch. What fails is told, and is not the master's end."""
+        process = self._made()
+        try:
+            if not process.is_live():
+                raise OSError("not live yet")
+            child, pause_ns = process.begin_snapshot(descriptor)
+            watched = os.pidfd_open(child)
+        except OSError as error:
+            note("no snapshot", reason=str(error), severity="warning")
+            self._snapshot_done(epoch, False, 0)
+            return
+        self.snapshots[watched] = SnapshotChild(epoch, child, pause_ns)
         self.poll.register(watched, select.POLLIN)
 
-    def _finish_snapshot(self) -> None:
-        assert self.snapshot_child is not None
-        child, watched, pause_ns = self.snapshot_child
-        self.snapshot_child = None
+    def _finish_snapshot(self, watched: int) -> None:
+        snapshot = self.snapshots.pop(watched)
         self.poll.unregister(watched)
         os.close(watched)
-        _, status = os.waitpid(child, 0)
-        self.channel.send({"kind": "snapshot done", "ok": status == 0, "pause_ns": pause_ns})
+        _, status = os.waitpid(snapshot.child, 0)
+        self._snapshot_done(snapshot.epoch, status == 0, snapshot.pause_ns)
+
+    def _snapshot_done(self, epoch: int, ok: bool, pause_ns: int) -> None:
+        done = {"kind": "snapshot done", "epoch": epoch, "ok": ok, "pause_ns": pause_ns}
+        self.channel.send(done)
 
 
 def main(arguments: list[str]) -> int:

@@ -56,6 +56,7 @@ def _workers(process: LoggerProcess) -> list[dict[str, int]]:
 def status_of(process: LoggerProcess) -> dict[str, Any]:
     """Plain data; all times are nanoseconds of the monotonic clock."""
     logger, protection = process.logger, process.protection
+    history, standby = protection.history, protection.standby
     queues = [logger.queue_counts(worker) for worker in range(logger.settings.workers)]
     counts = logger.counts()
     return {
@@ -69,18 +70,20 @@ def status_of(process: LoggerProcess) -> dict[str, Any]:
             "master": _replica(protection.master),
             "standby": _replica(protection.standby),
         },
+        "spares": [_replica(replica) for replica in protection.spares],
         "fenced": [_replica(replica) for replica in protection.fenced],
-        "failovers": protection.history(),
-        "failover_count": protection.failover_count,
-        "state_losses": protection.state_losses,
-        "fenced_count": protection.fenced_count,
-        "snapshot_pauses_ns": protection.snapshot_pauses_ns[-100:],
+        "replicas_expected": len(process.spawning),
+        "failovers": history.as_data(),
+        "failover_count": history.failover_count,
+        "state_losses": history.state_losses,
+        "fenced_count": history.fenced_count,
+        "snapshot_pauses_ns": history.snapshot_pauses_ns,
         "ports": {
             name: {**logger.port_counts(name), "device": process.devices[name]}
             for name in logger.ports
         },
         "drops": _drops(process, queues),
-        "digest": protection.digest_counts(),
+        "digest": history.digest_counts(standby.peer if standby else None),
         "cut": [queue["committed"] for queue in queues],
         "cut_lag": [queue["received"] - queue["committed"] for queue in queues],
         "cut_lag_max": counts["cut_lag_max"],

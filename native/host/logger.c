@@ -198,7 +198,8 @@ static void serve_request(struct logger *logger) {
         return;
     }
     if (kind == REQUEST_CHANGE_MASTER) {
-        output_logger_change_master(&logger->output, request->epoch, request->rings);
+        request->has_succeeded = output_logger_change_master(
+            &logger->output, request->next.rings != NULL ? &request->next : NULL);
     } else if (kind == REQUEST_SET_STANDBY) {
         output_logger_set_standby(&logger->output, request->page);
     } else if (kind == REQUEST_WATCH) {
@@ -206,7 +207,7 @@ static void serve_request(struct logger *logger) {
     } else if (kind == REQUEST_DISCARD_INPUT) {
         output_logger_discard_input(&logger->output);
     } else {
-        logger->input.is_open = true;
+        input_logger_open(&logger->input);
     }
     atomic_store_explicit(&request->kind, REQUEST_NONE, memory_order_release);
 }
@@ -272,11 +273,14 @@ static void hand_over(struct logger *logger, enum logger_request_kind kind) {
 
 int logger_change_master(struct logger *logger, int index) {
     struct logger_request *request = &logger->request;
-    struct peer *peer = index >= 0 ? &logger->peers[index] : NULL;
-    request->epoch = peer != NULL ? peer->epoch : logger->output.epoch + 1;
-    request->rings = peer != NULL ? peer->outputs : NULL;
+    const struct peer *peer = index >= 0 ? &logger->peers[index] : NULL;
+    request->next = (struct next_master){0};
+    if (peer != NULL) {
+        request->next =
+            (struct next_master){.epoch = peer->epoch, .rings = peer->outputs, .page = peer->page};
+    }
     hand_over(logger, REQUEST_CHANGE_MASTER);
-    return 0;
+    return request->has_succeeded ? 0 : -ETIMEDOUT;
 }
 
 int logger_set_standby(struct logger *logger, int index) {

@@ -50,8 +50,8 @@ enum logger_request_kind {
 
 struct logger_request {
     _Atomic uint32_t kind;
-    uint32_t epoch;
-    const struct ring *rings;        /* NULL: nobody is to be master */
+    struct next_master next; /* .rings NULL: nobody is to be master */
+    bool has_succeeded;
     const struct process_page *page; /* of the standby, or of the process to watch */
 };
 
@@ -95,8 +95,9 @@ void logger_stop(struct logger *logger);
 uint64_t logger_step(struct logger *logger, uint64_t now_ns);
 
 /* Control; each waits until the packet thread has done it (at once in tests without one). */
-int logger_change_master(struct logger *logger, int peer); /* < 0: nobody */
-int logger_set_standby(struct logger *logger, int peer);   /* < 0: nobody */
+/* < 0: nobody. -ETIMEDOUT: the standby had stopped reading and was given up, nobody is master. */
+int logger_change_master(struct logger *logger, int peer);
+int logger_set_standby(struct logger *logger, int peer); /* < 0: nobody */
 /* Raises `death_event` when this peer dies; < 0: watches nobody. */
 void logger_watch(struct logger *logger, int peer);
 void logger_open_ports(struct logger *logger);

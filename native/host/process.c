@@ -121,16 +121,19 @@ int process_attach_logs(struct process *process, uint32_t worker, int input, int
     return error;
 }
 
-void process_set_start(struct process *process, uint32_t worker, uint64_t record_number,
-                       uint64_t input_position) {
-    process->workers[worker].state->record_number = record_number;
-    process->workers[worker].state->input_position = input_position;
-}
-
 void process_set_access_start(struct process *process, uint32_t worker, uint64_t position) {
     struct worker *target = &process->workers[worker];
     target->replay.position = position;
     atomic_store_explicit(&target->status->access_consumed, position, memory_order_release);
+}
+
+void process_set_start(struct process *process, uint32_t worker, uint64_t record_number,
+                       uint64_t input_position) {
+    struct worker *target = &process->workers[worker];
+    target->state->record_number = record_number;
+    target->state->input_position = input_position;
+    /* What others committed before is not its past. */
+    process_set_access_start(process, worker, ring_written(&target->replay.access));
 }
 
 uint64_t process_state_digest(const struct process *process) {
@@ -203,6 +206,9 @@ static void give_step_lock(struct step_lock *lock) {
 
 enum worker_progress process_step(struct process *process, uint32_t index) {
     struct worker *worker = &process->workers[index];
+    if (atomic_load_explicit(&process->must_hold, memory_order_relaxed)) {
+        return WORKER_IDLE; /* lets the holder have the lock, which is not a fair one */
+    }
     take_step_lock(&process->step_locks[index]);
     enum worker_progress progress = step(worker);
     give_step_lock(&process->step_locks[index]);
@@ -211,12 +217,14 @@ enum worker_progress process_step(struct process *process, uint32_t index) {
 }
 
 void process_hold_workers(struct process *process) {
+    atomic_store_explicit(&process->must_hold, true, memory_order_relaxed);
     for (uint32_t index = 0; index < process->worker_count; index++) {
         take_step_lock(&process->step_locks[index]);
     }
 }
 
 void process_release_workers(struct process *process) {
+    atomic_store_explicit(&process->must_hold, false, memory_order_relaxed);
     for (uint32_t index = 0; index < process->worker_count; index++) {
         give_step_lock(&process->step_locks[index]);
     }

@@ -50,6 +50,7 @@ struct process {
         _Alignas(64) _Atomic uint32_t is_held;
     } step_locks[FTMB_WORKERS_MAX];
     _Alignas(64) _Atomic uint32_t finished_count; /* workers that have replayed up to the cut */
+    _Atomic bool must_hold;                       /* workers do not begin a step */
     _Atomic bool is_abandoned;
     _Atomic bool must_stop;
 };
@@ -69,7 +70,7 @@ void process_destroy(struct process *process);
 /* The three logs of one worker, by descriptors that stay the caller's. 0 or -errno. */
 int process_attach_logs(struct process *process, uint32_t worker, int input, int access,
                         int output);
-/* With empty state: where in the logs a worker begins. */
+/* With empty state and the logs attached: where in them a worker begins. */
 void process_set_start(struct process *process, uint32_t worker, uint64_t record_number,
                        uint64_t input_position);
 /* Where in the access log a standby begins to read; older records are skipped. */

@@ -88,6 +88,7 @@ struct record_expectation {
     uint64_t input_available;
     const uint64_t *previous_vector;
     uint32_t epoch;
+    uint32_t worker;
     uint32_t workers;
     uint32_t ports;
     bool is_logged;

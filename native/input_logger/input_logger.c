@@ -8,6 +8,8 @@
 #include "input_logger/steering.h"
 #include "log/input_record.h"
 
+#define DRAIN_ROUNDS_MAX 1024U
+
 int input_logger_init(struct input_logger *logger, uint32_t workers, const struct ring *rings,
                       const struct pipeline *pipeline) {
     memset(logger, 0, sizeof(*logger));
@@ -115,6 +117,19 @@ static void publish(struct input_logger *logger) {
     for (uint32_t index = 0; index < logger->workers; index++) {
         ring_publish(&logger->queues[index].ring, logger->queues[index].position);
     }
+}
+
+void input_logger_open(struct input_logger *logger) {
+    struct frame frames[PORT_BURST_MAX];
+    for (uint32_t index = 0; index < logger->port_count && !logger->is_open; index++) {
+        struct port *port = logger->ports[index];
+        uint32_t count = PORT_BURST_MAX;
+        for (uint32_t round = 0; round < DRAIN_ROUNDS_MAX && count > 0; round++) {
+            count = port->class->receive(port, logger->now_ns, frames);
+            port->class->receive_done(port);
+        }
+    }
+    logger->is_open = true;
 }
 
 uint32_t input_logger_poll(struct input_logger *logger, uint64_t now_ns) {

@@ -54,6 +54,9 @@ int input_logger_init(struct input_logger *logger, uint32_t workers, const struc
 void input_logger_release(struct input_logger *logger);
 int input_logger_add_port(struct input_logger *logger, struct port *port);
 
+/* From now on frames are taken from the ports; what waited in them until now is old and is let go.
+ */
+void input_logger_open(struct input_logger *logger);
 /* One round over the ports at time `now_ns`; returns how many frames were taken. */
 uint32_t input_logger_poll(struct input_logger *logger, uint64_t now_ns);
 /* A frame that was released with FTMB_PORT_AGAIN comes in as if by `port`. */

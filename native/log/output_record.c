@@ -49,13 +49,15 @@ static bool pals_are_valid(const uint8_t *start, const struct output_record *hea
     return true;
 }
 
+/* Entries never shrink, and a record's own entry is its own number. */
 static bool vector_is_valid(const uint8_t *start, const struct output_record *header,
-                            const uint64_t *previous) {
+                            const struct record_expectation *expected) {
     uint64_t offset = header->pals_offset + (uint64_t)header->pal_count * sizeof(struct pal);
     for (uint32_t worker = 0; worker < header->vector_count; worker++) {
         uint64_t entry;
         memcpy(&entry, start + offset + worker * sizeof(entry), sizeof(entry));
-        if (entry < previous[worker]) {
+        if (entry < expected->previous_vector[worker] ||
+            (worker == expected->worker && entry != header->number)) {
             return false;
         }
     }
@@ -92,6 +94,5 @@ enum record_fault output_record_check(const struct output_record *header, const 
     if (!pals_are_valid(start, header, expected->workers)) {
         return RECORD_BAD_PAL;
     }
-    return vector_is_valid(start, header, expected->previous_vector) ? RECORD_FINE
-                                                                     : RECORD_BAD_VECTOR;
+    return vector_is_valid(start, header, expected) ? RECORD_FINE : RECORD_BAD_VECTOR;
 }

@@ -87,6 +87,7 @@ struct record_expectation {
     uint64_t input_available;        /* records logged and not consumed yet */
     const uint64_t *previous_vector; /* of this worker, `workers` entries */
     uint32_t epoch;
+    uint32_t worker; /* whose record it is */
     uint32_t workers;
     uint32_t ports;
     bool is_logged; /* carries PALs and a vector */

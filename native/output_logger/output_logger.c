@@ -71,6 +71,7 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
         .input_available = logger->input->queues[index].sequence - queue->input_sequence,
         .previous_vector = queue->vector,
         .epoch = logger->epoch,
+        .worker = index,
         .workers = logger->workers,
         .ports = logger->input->port_count,
         .is_logged = logger->is_logged};
@@ -109,22 +110,25 @@ static uint64_t receive(struct output_logger *logger) {
     return count;
 }
 
-static void advance_cut(struct output_logger *logger) {
+/* Whether anything more is committed. */
+static bool advance_cut(struct output_logger *logger) {
     uint64_t lag = 0;
     for (uint32_t index = 0; index < logger->workers; index++) {
         logger->cut_queues[index].received = logger->queues[index].received;
         lag += logger->queues[index].received - logger->cut[index];
     }
-    if (logger->is_logged) {
-        lag -= cut_advance(logger->cut_queues, logger->workers, logger->cut);
-        if (lag > atomic_load_explicit(&logger->counters.cut_lag_max, memory_order_relaxed)) {
-            atomic_store_explicit(&logger->counters.cut_lag_max, lag, memory_order_relaxed);
+    if (!logger->is_logged) {
+        for (uint32_t index = 0; index < logger->workers; index++) {
+            logger->cut[index] = logger->queues[index].received;
         }
-        return;
+        return lag > 0;
     }
-    for (uint32_t index = 0; index < logger->workers; index++) {
-        logger->cut[index] = logger->queues[index].received;
+    uint64_t advanced = cut_advance(logger->cut_queues, logger->workers, logger->cut);
+    lag -= advanced;
+    if (lag > atomic_load_explicit(&logger->counters.cut_lag_max, memory_order_relaxed)) {
+        atomic_store_explicit(&logger->counters.cut_lag_max, lag, memory_order_relaxed);
     }
+    return advanced > 0;
 }
 
 /* What the standby will compare its own outputs with: a digest of what is about to be sent. */
@@ -188,20 +192,51 @@ static void commit(struct output_logger *logger) {
     }
 }
 
-/* Frees what neither a release nor the standby needs. */
+/* How far a reader of the access log is. A claim: the caller takes it for what it can bound. */
+static uint64_t consumed_by(const struct process_page *reader, uint32_t index) {
+    /* W1's partner. */
+    return atomic_load_explicit(&reader->workers[index].access_consumed, memory_order_acquire);
+}
+
+/* Up to where nobody needs a worker's access log, and the input it refers to, any more. */
+static uint64_t free_limit(const struct output_logger *logger, uint32_t index) {
+    uint64_t limit = logger->queues[index].access_position;
+    if (logger->standby != NULL) {
+        uint64_t consumed = consumed_by(logger->standby, index);
+        limit = consumed < limit ? consumed : limit;
+    }
+    if (logger->successor != NULL && logger->successor_end[index] != 0) {
+        uint64_t consumed = consumed_by(logger->successor, index);
+        limit = consumed < limit ? consumed : limit;
+    }
+    return limit;
+}
+
+/* The successor needs no more when it has replayed all that was there when its epoch came. */
+static void let_successor_go(struct output_logger *logger) {
+    bool has_finished = true;
+    for (uint32_t index = 0; index < logger->workers && logger->successor != NULL; index++) {
+        if (logger->successor_end[index] != 0 &&
+            consumed_by(logger->successor, index) >= logger->successor_end[index]) {
+            logger->successor_end[index] = 0;
+        }
+        has_finished = has_finished && logger->successor_end[index] == 0;
+    }
+    if (has_finished) {
+        logger->successor = NULL;
+    }
+}
+
+/* Frees what neither a release nor the standby nor the successor needs. */
 static void free_logs(struct output_logger *logger) {
+    if (logger->successor != NULL) {
+        let_successor_go(logger);
+    }
     for (uint32_t index = 0; index < logger->workers; index++) {
         struct output_queue *queue = &logger->queues[index];
-        uint64_t limit = queue->access_position;
-        if (logger->standby != NULL) {
-            /* W1's partner. A claim: never beyond what there is, never backwards. */
-            uint64_t consumed = atomic_load_explicit(
-                &logger->standby->workers[index].access_consumed, memory_order_acquire);
-            limit = consumed < limit ? consumed : limit;
-        }
         struct input_queue *input = &logger->input->queues[index];
-        while (queue->access_retained < limit &&
-               (queue->access_number < queue->released || !logger->is_logged)) {
+        uint64_t limit = free_limit(logger, index);
+        while (queue->access_retained < limit && queue->access_number < queue->released) {
             const struct access_record *record = ring_at(&queue->access, queue->access_retained);
             queue->access_retained += access_record_size(record->pal_count);
             queue->access_number = record->number;
@@ -224,13 +259,31 @@ static void free_unlogged(struct output_logger *logger) {
     }
 }
 
+/* Records that wait for a dependency for so long depend on what no sane master has written. */
+static void check_progress(struct output_logger *logger, bool has_advanced) {
+    bool is_waiting = false;
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        is_waiting = is_waiting || logger->cut[index] < logger->queues[index].received;
+    }
+    uint64_t now_ns = logger->input->now_ns;
+    if (!is_waiting || has_advanced) {
+        logger->uncommitted_since_ns = is_waiting ? now_ns : 0;
+    } else if (logger->uncommitted_since_ns == 0) {
+        logger->uncommitted_since_ns = now_ns;
+    } else if (now_ns - logger->uncommitted_since_ns > UNCOMMITTED_NS && !logger->is_rejecting) {
+        counter_add(&logger->counters.rejected[RECORD_BAD_VECTOR], 1);
+        logger->is_rejecting = true;
+    }
+}
+
 uint64_t output_logger_poll(struct output_logger *logger) {
     if (!logger->has_master) {
         return 0;
     }
     uint64_t moved = receive(logger);
-    if (moved > 0) {
-        advance_cut(logger);
+    bool has_advanced = moved > 0 && advance_cut(logger);
+    if (logger->is_logged) {
+        check_progress(logger, has_advanced);
     }
     commit(logger);
     moved += release_committed(logger);
@@ -253,9 +306,10 @@ static bool everything_is_released(const struct output_logger *logger) {
 
 /*
  * Everything in the cut leaves. Ports that take nothing are bounded in release.c; a standby that
- * leaves no room in the access log for STANDBY_STALL_NS is dead too and is let go.
+ * leaves no room in the access log for STANDBY_STALL_NS is dead too and is given up: false.
  */
-static void finish_epoch(struct output_logger *logger) {
+static bool finish_epoch(struct output_logger *logger) {
+    bool has_standby = true;
     receive(logger);
     advance_cut(logger);
     uint64_t stalled_since = monotonic_ns();
@@ -264,40 +318,54 @@ static void finish_epoch(struct output_logger *logger) {
         if (release_committed(logger) > 0) {
             stalled_since = monotonic_ns();
         } else if (monotonic_ns() - stalled_since > STANDBY_STALL_NS) {
+            has_standby = false;
             logger->standby = NULL;
+            logger->successor = NULL;
         }
-        free_logs(logger);
+        if (logger->is_logged) {
+            free_logs(logger);
+        }
     }
     for (uint32_t index = 0; index < logger->workers; index++) {
         counter_add(&logger->counters.discarded,
                     logger->queues[index].received - logger->cut[index]);
     }
+    return has_standby;
 }
 
-void output_logger_change_master(struct output_logger *logger, uint32_t epoch,
-                                 const struct ring *rings) {
-    if (logger->has_master) {
-        finish_epoch(logger);
+/* The next master builds the numbers behind the cut anew, from the first input not consumed. */
+static void go_back_to_cut(struct output_logger *logger, uint32_t index) {
+    struct output_queue *queue = &logger->queues[index];
+    if (queue->received > logger->cut[index]) {
+        queue->received = logger->cut[index];
+        queue->input_sequence =
+            queue->received == 0 ? 0 : pending_of(queue, queue->received)->input_sequence;
     }
+    queue->position = 0;
+    memset(queue->vector, 0, sizeof(queue->vector));
+}
+
+bool output_logger_change_master(struct output_logger *logger, const struct next_master *next) {
+    bool has_standby = !logger->has_master || finish_epoch(logger);
+    next = has_standby ? next : NULL;
     for (uint32_t index = 0; index < logger->workers; index++) {
         struct output_queue *queue = &logger->queues[index];
-        if (queue->received > logger->cut[index]) {
-            /* The next master builds these numbers anew, from the first input not consumed. */
-            queue->received = logger->cut[index];
-            queue->input_sequence =
-                queue->received == 0 ? 0 : pending_of(queue, queue->received)->input_sequence;
-        }
-        queue->ring = rings != NULL ? rings[index] : (struct ring){0};
-        queue->position = 0;
-        memset(queue->vector, 0, sizeof(queue->vector));
+        go_back_to_cut(logger, index);
+        queue->ring = next != NULL ? next->rings[index] : (struct ring){0};
+        logger->successor_end[index] = queue->access_position;
     }
-    logger->has_master = rings != NULL;
+    logger->has_master = next != NULL;
     logger->is_rejecting = false;
-    logger->epoch = epoch;
+    logger->uncommitted_since_ns = 0;
     logger->standby = NULL;
+    logger->successor = next != NULL ? next->page : NULL;
     atomic_store_explicit(&logger->first_output_ns, 0, memory_order_relaxed);
-    /* P1: release; the final cut of the epoch before is seen by whoever sees this epoch. */
-    atomic_store_explicit(&logger->page->epoch, epoch, memory_order_release);
+    if (next != NULL) {
+        logger->epoch = next->epoch;
+        /* P1: release; the final cut of the epoch before is seen by whoever sees this epoch. */
+        atomic_store_explicit(&logger->page->epoch, next->epoch, memory_order_release);
+    }
+    return has_standby;
 }
 
 void output_logger_set_standby(struct output_logger *logger, const struct process_page *standby) {

@@ -28,6 +28,7 @@
 #include "output_logger/cut.h"
 
 #define PENDING_RECORDS_MAX 4096U /* a worker's records received and not released; power of two */
+#define UNCOMMITTED_NS 5000000000ULL /* a record that depends on what never comes is garbage */
 #define STANDBY_STALL_NS 500000000ULL
 #define SEND_STUCK_NS 50000000ULL /* a port that takes nothing for so long loses the packet */
 
@@ -80,7 +81,11 @@ struct output_logger {
     struct input_logger *input;
     struct logger_page *page;
     const struct process_page *standby; /* NULL: logs are kept for nobody */
-    uint64_t stuck_since_ns;
+    /* The master itself, while it still replays what was committed before its epoch. */
+    const struct process_page *successor;
+    uint64_t successor_end[FTMB_WORKERS_MAX]; /* positions in the access logs */
+    uint64_t uncommitted_since_ns;            /* 0: everything received is committed */
+    uint64_t stuck_since_ns[FTMB_PORTS_MAX];  /* 0: the port took the last frame it was given */
     struct output_counters counters;
 };
 
@@ -93,13 +98,20 @@ void output_logger_release(struct output_logger *logger);
 /* Receive, commit, release, free: one round. Returns how many records moved in any way. */
 uint64_t output_logger_poll(struct output_logger *logger);
 
+/* A process that is to be master: its place in the sequence, its output logs, its page. */
+struct next_master {
+    uint32_t epoch;
+    const struct ring *rings;
+    const struct process_page *page;
+};
+
 /*
  * The fence and the cut: takes the last whole records of the present master, computes the cut,
- * releases what is in it, throws the rest away, and from then on accepts only `epoch`, whose
- * output logs are `rings` (borrowed until the next change; NULL: nobody is master for now).
+ * releases what is in it, throws the rest away, and from then on accepts only the next one's
+ * records (borrowed until the next change; NULL: nobody is master for now). False: the standby
+ * left no room for what was committed and was given up, so nobody is master now.
  */
-void output_logger_change_master(struct output_logger *logger, uint32_t epoch,
-                                 const struct ring *rings);
+bool output_logger_change_master(struct output_logger *logger, const struct next_master *next);
 /* From now on logs are kept for this standby (NULL: for none). Borrows the page. */
 void output_logger_set_standby(struct output_logger *logger, const struct process_page *standby);
 

@@ -78,13 +78,16 @@ static void sort_record(struct output_logger *logger, const struct output_queue 
     }
 }
 
-/* A device that takes nothing for SEND_STUCK_NS is taken for dead, lest it hold up all others. */
-static bool is_stuck(struct output_logger *logger) {
+/*
+ * A device that takes nothing for SEND_STUCK_NS is taken for dead, lest it hold up all others; from
+ * then on it is only offered each frame once, until it takes one again.
+ */
+static bool is_stuck(struct output_logger *logger, uint32_t port) {
     uint64_t now = monotonic_ns();
-    if (logger->stuck_since_ns == 0) {
-        logger->stuck_since_ns = now;
+    if (logger->stuck_since_ns[port] == 0) {
+        logger->stuck_since_ns[port] = now;
     }
-    return now - logger->stuck_since_ns > SEND_STUCK_NS;
+    return now - logger->stuck_since_ns[port] > SEND_STUCK_NS;
 }
 
 /* Sends one port's frames of a record; false: the port has not taken all of them yet. */
@@ -97,12 +100,12 @@ static bool send_batch(struct output_logger *logger, struct pending_record *pend
     }
     counter_add(&logger->counters.slots_out, taken);
     if (taken > 0) {
-        logger->stuck_since_ns = 0;
+        logger->stuck_since_ns[index] = 0;
     }
     if (taken == batch->count) {
         return true;
     }
-    if (!is_stuck(logger)) {
+    if (!is_stuck(logger, index)) {
         return false;
     }
     counter_add(&port->counters.drops[PORT_DROP_SEND_STUCK], batch->count - taken);

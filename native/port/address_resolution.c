@@ -133,7 +133,8 @@ bool resolution_receive(struct resolution *resolution, const uint8_t *frame, uin
     bool is_for_us = is_own(resolution, target);
     /* Only from who speaks to us, or whom we asked: no table filled by a stranger. */
     struct neighbour *known = find(resolution, sender, is_for_us && sender != 0);
-    if (known != NULL && is_for_us && !is_own(resolution, sender)) {
+    bool is_news = is_for_us || (known != NULL && known->is_known); /* a gateway may have moved */
+    if (known != NULL && is_news && !is_own(resolution, sender)) {
         memcpy(known->ethernet, body.sender_ethernet, ETHERNET_ADDRESS_SIZE);
         known->is_known = true;
         known->learnt_ns = now_ns;
@@ -257,4 +258,9 @@ bool resolution_ask_again(struct resolution *resolution, uint64_t now_ns, uint8_
         }
     }
     return false;
+}
+
+void resolution_announce(const struct resolution *resolution, uint32_t index, uint8_t *request) {
+    uint32_t own = resolution->addresses[index];
+    write_arp(resolution, ARP_REQUEST, own, NULL, own, request);
 }

@@ -91,6 +91,8 @@ enum resolution_verdict resolution_prepare(struct resolution *resolution, uint8_
  * none. Frames that waited too long are given up on the way. */
 const struct waiting_frame *resolution_next_ready(struct resolution *resolution, uint64_t now_ns);
 
+/* Tells the link where own address `index` is (a gratuitous request, RFC 5227 section 3). */
+void resolution_announce(const struct resolution *resolution, uint32_t index, uint8_t *request);
 /* Asks again for a neighbour that frames wait for: writes a request and returns true if one is
  * due. A question or its answer may be lost like any other packet. */
 bool resolution_ask_again(struct resolution *resolution, uint64_t now_ns, uint8_t *request);

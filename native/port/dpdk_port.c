@@ -356,6 +356,16 @@ static int set_up_addresses(struct dpdk_port *port, const struct dpdk_port_setti
     return failure;
 }
 
+/* The neighbours may know another Ethernet address from whoever had these before. */
+static void announce(struct dpdk_port *port) {
+    uint8_t request[ARP_FRAME_SIZE];
+    for (uint32_t index = 0; index < port->resolution.address_count; index++) {
+        resolution_announce(&port->resolution, index, request);
+        queue_frame(port, request, ARP_FRAME_SIZE);
+    }
+    push(port);
+}
+
 struct dpdk_port *dpdk_port_open(const struct dpdk_port_settings *settings, char *error,
                                  uint32_t error_size) {
     struct dpdk_port *port = calloc(1, sizeof(*port));
@@ -381,6 +391,7 @@ struct dpdk_port *dpdk_port_open(const struct dpdk_port_settings *settings, char
         dpdk_port_close(port);
         return NULL;
     }
+    announce(port);
     return port;
 }
 

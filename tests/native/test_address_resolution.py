@@ -141,6 +141,18 @@ def test_a_stranger_teaches_nothing(resolution: Any) -> None:
     assert prepare(resolution, packet("192.0.2.2"))[0] == lib.RESOLUTION_WAIT
 
 
+def test_a_neighbour_that_moved_is_followed(resolution: Any) -> None:
+    """A gateway's failover tells so by a gratuitous request, to nobody in particular."""
+    prepare(resolution, packet("192.0.2.2"))
+    receive(resolution, reply())
+    moved = ARP(op=1, hwsrc="02:00:00:00:00:09", psrc="192.0.2.2", pdst="192.0.2.2")
+    receive(resolution, bytes(Ether(src=PEER, dst="ff:ff:ff:ff:ff:ff", type=0x0806) / moved))
+    while lib.resolution_next_ready(resolution, SECOND) != ffi.NULL:
+        pass
+    _, sent, _ = prepare(resolution, packet("192.0.2.2"))
+    assert Ether(sent).dst == "02:00:00:00:00:09"
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(min_size=14, max_size=80))
 def test_any_bytes_are_survived(raw: bytes) -> None:

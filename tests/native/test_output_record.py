@@ -126,6 +126,7 @@ def test_records_of_many_shapes_pass(slots: list[tuple[int, int, int | None]]) -
         (Record(pals=[(0, 3, 1, 9, WORKERS)]), lib.RECORD_BAD_PAL),
         (Record(pals=[(1, 3, 1, 9, 0), (1, 4, 1, 9, 0)]), lib.RECORD_BAD_PAL),
         (Record(vector=[5, 3]), lib.RECORD_BAD_VECTOR),
+        (Record(vector=[6, 4]), lib.RECORD_BAD_VECTOR),
     ],
 )
 def test_what_is_wrong_is_named(record: Record, fault: int) -> None:

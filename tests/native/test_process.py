@@ -34,8 +34,10 @@ def process_of(
 ) -> Process:
     peer = logger.add_peer(epoch)
     settings = ProcessSettings(epoch, 1, "yield", True, part * MEBIBYTE, address)
-    page = logger.descriptors()[0]
-    return Process(settings, pipeline_of(hosts_max), page, peer.page_descriptor)
+    page, inputs, accesses = logger.descriptors()
+    process = Process(settings, pipeline_of(hosts_max), page, peer.page_descriptor)
+    process.attach_logs([inputs], [accesses], peer.output_descriptors)
+    return process
 
 
 def test_a_taken_arena_address_is_refused(logger: Logger) -> None:

@@ -12,126 +12,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ftmb import orchestrator
 from ftmb.errors import NotRunningError, StartError
-from ftmb.lab import Host, Lab
+from ftmb.lab import Lab
+from tests.processes.boxes import PATIENCE_S, box_processes, fail, pings, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
-
-PATIENCE_S = 20.0
-Status = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab("tests") as made:
-        yield made
-
-
-@pytest.fixture
-def configuration(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setenv("FTMB_RUN_DIRECTORY", str(tmp_path / "run"))
-    addresses = lab.addresses
-    length = addresses.prefix_length
-
-    def port(name: str, address: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "device": name,
-            "queues": 1,
-            "descriptors": 1024,
-            "addresses": [f"{address}/{length}"],
-            "gateway": None,
-        }
-
-    return {
-        "name": "test",
-        "network_namespace": lab.namespace(Host.BOX),
-        "ports": [
-            port("inside", addresses.box_inside),
-            port("outside", addresses.box_outside),
-        ],
-        "pipeline": [
-            {
-                "element": "nat",
-                "options": {
-                    "inside": "inside",
-                    "outside": "outside",
-                    "external": [addresses.box_outside],
-                    "inside_address": addresses.box_inside,
-                },
-            }
-        ],
-        "workers": {"count": 2, "cores": None, "idle": "auto"},
-        "logger": {"core": None},
-        "standby": {"cores": None},
-        "protection": "standby",
-        "logs": {"input_mib": 8, "access_mib": 4, "output_mib": 8},
-        "heartbeat": {"bound_ms": 100},
-        "memory": {"arena_mib": 256, "hugepages": "auto"},
-        "metrics": {"address": "127.0.0.1", "port": 0},
-    }
-
-
-def box_processes() -> list[str]:
-    """Command lines of processes that belong to any box of this test's run directory."""
-    mark = os.environ.get("FTMB_RUN_DIRECTORY", "/run/ftmb")
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_text().replace("\0", " ")
-            except OSError:
-                continue
-            if mark in line:
-                found.append(line)
-    return found
-
-
-@pytest.fixture
-def box(configuration: dict[str, Any]) -> Iterator[Callable[..., None]]:
-    """Starts the box, with changes to its configuration; stops it at the end."""
-
-    def start(**changes: Any) -> None:
-        orchestrator.start({**configuration, **changes}, foreground=False)
-
-    yield start
-    try:
-        orchestrator.stop("test")
-    except NotRunningError:
-        pass
-    assert box_processes() == []
-
-
-def wait_for(condition: Callable[[Status], bool]) -> Status:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        status = orchestrator.status("test")
-        if condition(status):
-            return status
-        assert time.monotonic() < deadline, status
-        time.sleep(0.01)
-
-
-def pings(lab: Lab, count: int = 3) -> None:
-    """From a client through the NAT to a server; all must come back."""
-    ping = lab.run(
-        Host.CLIENT, ["ping", "-c", str(count), "-i", "0.05", "-W", "2", lab.addresses.server]
-    )
-    assert ping.wait(10) == 0, ping.output()
-    assert " 0% packet loss" in ping.output()
-
-
-def fail(status: Status, who: str, number: signal.Signals) -> int:
-    pid: int = status["processes"][who]["pid"]
-    os.kill(pid, number)
-    return pid
 
 
 def test_it_forwards_and_says_so(box: Callable[..., None], lab: Lab) -> None:
@@ -313,3 +204,46 @@ def test_an_interrupted_start_leaves_nothing(
     while box_processes() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert box_processes() == []
+
+
+HOSTILE = [
+    b"",
+    b"{",
+    b"[" * 5000,
+    b'{"kind": "started", "records": [1]}',
+    b'{"kind": "started", "records": "x"}',
+    b'{"kind": "snapshot done", "epoch": 1, "ok": true, "pause_ns": Infinity}',
+    b'{"kind": "hello"}',
+    b'{"kind": "hello", "version": 999999}',
+    b'{"kind": "prepared"}',
+    b'{"kind": "failed"}',
+    b'{"kind": "no such thing"}',
+]
+
+
+def test_nobodys_message_ends_the_box(box: Callable[..., None], lab: Lab) -> None:
+    box()
+    path = Path(os.environ["FTMB_RUN_DIRECTORY"]) / "test" / "control.sock"
+    for raw in HOSTILE:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as caller:
+            caller.connect(str(path))
+            if raw:
+                caller.send(raw)
+    pings(lab)
+    assert orchestrator.status("test")["state"] == "protected"
+
+
+def test_somebody_who_never_reads_holds_up_nobody(box: Callable[..., None], lab: Lab) -> None:
+    box()
+    path = Path(os.environ["FTMB_RUN_DIRECTORY"]) / "test" / "control.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as caller:
+        caller.connect(str(path))
+        caller.setblocking(False)
+        for _ in range(2000):
+            try:
+                caller.send(b'{"kind": "status"}')
+            except (BlockingIOError, BrokenPipeError, ConnectionError):
+                break
+        fail(orchestrator.status("test"), "master", signal.SIGKILL)
+        pings(lab)
+    wait_for(lambda s: s["failover_count"] == 1 and s["state"] == "protected")

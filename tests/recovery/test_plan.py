@@ -29,12 +29,18 @@ def test_the_first_replica_starts_empty_and_becomes_master() -> None:
 
 
 def test_the_next_one_becomes_the_standby() -> None:
-    assert plan(Observed(True, master=STARTED, spares=(PREPARED,))) == [p.TakeSnapshot(3)]
+    live = Observed(True, master=STARTED, spares=(PREPARED,), master_is_live=True)
+    assert plan(live) == [p.TakeSnapshot(3)]
     waiting = Observed(True, master=STARTED, standby=PREPARED)
     assert plan(waiting) == []
     assert plan(Observed(True, STARTED, PREPARED, has_snapshot=True)) == [p.LoadSnapshot()]
     assert plan(Observed(True, STARTED, STANDBY)) == []
     assert plan(Observed(True, STARTED, STANDBY, has_caught_up=True)) == [p.DeclareProtected()]
+
+
+def test_no_snapshot_is_asked_of_a_master_that_still_replays() -> None:
+    """It would be of a state before the cut, and its workers wait for one another."""
+    assert plan(Observed(True, master=STARTED, spares=(PREPARED,))) == []
 
 
 def test_protected_is_where_it_rests() -> None:
@@ -81,6 +87,7 @@ replicas = st.builds(
     st.builds(
         Observed,
         wants_standby=st.booleans(),
+        master_is_live=st.booleans(),
         master=st.none() | replicas,
         standby=st.none() | replicas,
         spares=st.lists(replicas, max_size=3).map(tuple),
