@@ -70,7 +70,8 @@ def check(configuration: Path) -> int:
 def up(configuration: Path, foreground: bool) -> int:
     """Start the box that CONFIGURATION describes.
 
-    Returns once the box is protected. If it cannot be started, nothing is left behind.
+    Returns once the box is protected. If it cannot be started, nothing is left behind. A box
+    whose orchestrator died, and which therefore gets no new standby, is given a new one.
 
     \b
     Examples:
@@ -83,8 +84,9 @@ def up(configuration: Path, foreground: bool) -> int:
 
     box = load(configuration).to_dict()
     require_machine(box)
-    orchestrator.start(box, foreground=foreground)
-    if not foreground:
+    if orchestrator.start(box, foreground=foreground):
+        click.echo(f"box '{box['name']}' was found running without an orchestrator: attached")
+    elif not foreground:
         click.echo(f"box '{box['name']}' is up; see it with: ftmb status {box['name']}")
     return ExitStatus.OK
 

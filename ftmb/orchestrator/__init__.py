@@ -2,8 +2,8 @@
 """Starting, stopping and asking a box; the orchestrator process itself is in daemon.py.
 
 A box lives in a folder of the run directory: box.json (its checked configuration), control.sock
-(the logger process's), log.jsonl (all processes' structured log) and a lock on the folder that
-the orchestrator holds for as long as it lives.
+(the logger process's) and log.jsonl (all processes' structured log). folder.py tells what its
+locks mean.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -21,44 +20,103 @@ from pathlib import Path
 from typing import Any
 
 from ftmb.errors import NotRunningError, StartError, StopError
-from ftmb.orchestrator.folder import LOG_NAME, SOCKET_NAME, box_folder, is_locked
+from ftmb.orchestrator import members
+from ftmb.orchestrator.folder import (
+    CONFIGURATION_NAME,
+    LOG_NAME,
+    OLD_LOG_NAME,
+    SOCKET_NAME,
+    box_folder,
+    is_locked,
+    lock_box,
+    lock_orchestrator,
+    remove,
+)
 from ftmb.processes.messages import Channel, HungUp, Message
 
-START_PATIENCE_S = 60.0
 STOP_PATIENCE_S = 15.0
+LEFT_PATIENCE_S = 1.0  # for replicas, once the logger process has hung up
+READY = "ready"
 
 
-def start(configuration: dict[str, Any], *, foreground: bool) -> None:
+def start(configuration: dict[str, Any], *, foreground: bool) -> bool:
     """Returns once the box is protected (or, without protection, runs); in the foreground, when
-    it has ended. StartError says what to do; nothing of the box is left behind then."""
-    folder = box_folder(configuration["name"])
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if is_locked(folder):
-        raise StartError(
-            f"box '{configuration['name']}' is running already: see 'ftmb status', "
-            "or stop it with 'ftmb down' first"
-        )
-    (folder / "box.json").write_text(json.dumps(configuration))
-    (folder / LOG_NAME).unlink(missing_ok=True)
-    reading, writing = os.pipe()
-    with open(folder / LOG_NAME, "ab") as log:
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "ftmb.orchestrator.daemon", str(folder), str(writing)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=[writing],
-        )
-    os.close(writing)
+    it has ended. StartError says what to do; nothing of the box is left behind then.
+
+    A box that has lost its orchestrator gets a new one and is not disturbed; True tells of that.
+    """
+    name = configuration["name"]
+    folder = box_folder(name)
+    with contextlib.ExitStack() as exits:
+        orchestrating = lock_orchestrator(folder)
+        if orchestrating is None:
+            raise StartError(
+                f"box '{name}' is running already: see 'ftmb status', "
+                "or stop it with 'ftmb down' first"
+            )
+        exits.callback(os.close, orchestrating)
+        running = lock_box(folder)
+        if running is None:
+            _require_the_same(configuration, folder)
+            daemon, report = _start_daemon(folder, [orchestrating])
+        else:
+            exits.callback(os.close, running)
+            _prepare(configuration, folder)
+            daemon, report = _start_daemon(folder, [orchestrating, running])
+    attaches = running is None
     with _stopping_on_interrupt(daemon):
-        with os.fdopen(reading) as reports:
-            report = reports.readline().strip()
-        if report != "ready":
-            daemon.wait()
-            raise StartError(report or f"the orchestrator ended early: see {folder / LOG_NAME}")
-        if foreground:
-            daemon.wait()
+        with os.fdopen(report) as reports:
+            said = reports.readline().strip()
+        if said != READY:
+            if not attaches:
+                daemon.wait()
+            raise StartError(said or f"the orchestrator ended early: see {folder / LOG_NAME}")
+        if foreground and daemon.wait() != 0:
+            raise NotRunningError(f"box '{name}' ended by itself: see {folder / LOG_NAME}")
+    return attaches
+
+
+def _require_the_same(configuration: dict[str, Any], folder: Path) -> None:
+    try:
+        found = json.loads((folder / CONFIGURATION_NAME).read_text())
+    except ValueError:
+        found = None
+    if found != json.loads(json.dumps(configuration)):
+        raise StartError(
+            f"box '{configuration['name']}' is running, without an orchestrator and with another "
+            "configuration: start it with the one that it has, or stop it with 'ftmb down' first"
+        )
+
+
+def _prepare(configuration: dict[str, Any], folder: Path) -> None:
+    """The folder for a new box; whatever a dead one of this name left goes."""
+    members.end(members.members(folder, members.REPLICA), 0.0)
+    (folder / CONFIGURATION_NAME).write_text(json.dumps(configuration))
+    for stale in (LOG_NAME, OLD_LOG_NAME, SOCKET_NAME):
+        (folder / stale).unlink(missing_ok=True)
+
+
+def _start_daemon(folder: Path, locks: list[int]) -> tuple[subprocess.Popen[bytes], int]:
+    """The process, and the descriptor that its report comes from. It inherits the locks."""
+    reading, writing = os.pipe()
+    running = locks[1:] or [-1]
+    words = [str(folder), str(writing), str(running[0])]
+    with open(folder / LOG_NAME, "ab") as log:
+        try:
+            daemon = subprocess.Popen(
+                [sys.executable, "-m", members.ORCHESTRATOR, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[writing, *locks],
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+    return daemon, reading
 
 
 @contextlib.contextmanager
@@ -91,7 +149,7 @@ def _ask(name: str, message: Message) -> Message:
     try:
         channel.socket.settimeout(5.0)
         return channel.ask(message)
-    except (HungUp, TimeoutError) as error:
+    except (HungUp, OSError) as error:
         raise NotRunningError(f"box '{name}' stopped answering") from error
     finally:
         channel.close()
@@ -110,35 +168,24 @@ def crash_in_element(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Ends all processes of a box and removes its folder."""
+    """Ends all processes of a box and removes its folder, whichever of them still live."""
     folder = box_folder(name)
     if not folder.exists():
         raise NotRunningError(f"no box '{name}' is running here")
-    processes: list[int] = []
-    with contextlib.suppress(NotRunningError):
-        processes = _watch_processes(status(name))
+    first = members.members(folder, members.ORCHESTRATOR, members.LOGGER)
+    replicas = members.members(folder, members.REPLICA)
+    try:
         _ask(name, {"kind": "stop"})
-    deadline = time.monotonic() + STOP_PATIENCE_S
-    for watched in processes:
-        select.select([watched], [], [], max(0.0, deadline - time.monotonic()))
-        os.close(watched)
-    if folder.exists() and is_locked(folder):
+    except NotRunningError:  # it hangs, or is not there
+        for process in first:
+            process.send(signal.SIGTERM)
+    members.end(first, STOP_PATIENCE_S)
+    members.end(replicas, LEFT_PATIENCE_S)
+    members.end(members.members(folder, members.REPLICA), LEFT_PATIENCE_S)  # started meanwhile
+    deadline = time.monotonic() + LEFT_PATIENCE_S
+    while is_locked(folder):  # an ending process gives back its memory, then its locks
+        if time.monotonic() < deadline:
+            time.sleep(0.01)
+            continue
         raise StopError(f"box '{name}' does not end: see {folder / LOG_NAME}")
-    _remove(folder)
-
-
-def _watch_processes(found: dict[str, Any]) -> list[int]:
-    """Descriptors that become readable when the box's processes have ended."""
-    pids = [process["pid"] for process in found["processes"].values() if process]
-    watched = []
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError, TypeError):
-            watched.append(os.pidfd_open(pid))
-    return watched
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        for entry in folder.iterdir():
-            entry.unlink()
-        folder.rmdir()
+    remove(folder)
