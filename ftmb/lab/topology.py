@@ -15,8 +15,9 @@ from typing import Self
 
 from pyroute2 import IPRoute
 
+from ftmb import offloads
 from ftmb.errors import LabError
-from ftmb.lab import namespaces, offloads
+from ftmb.lab import namespaces
 from ftmb.lab.programs import Program
 
 _NAME = re.compile(r"^ftmb-(?:[a-z]+-)?(\d+)-(\d+)-(?:client|box|server)$")

@@ -2,7 +2,8 @@
 """Opening a box's ports: EAL's arguments, huge pages or none, and interface names as devices.
 
 An interface name becomes AF_XDP where that is possible and AF_PACKET where it is not; which one
-was taken is noted in the log and shown in the status.
+was taken is noted in the log and shown in the status. While the box has it, the kernel's offloads
+that would spoil forwarding are off.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ftmb import offloads
 from ftmb._native import dpdk
 from ftmb.processes.journal import note
 
@@ -29,12 +31,15 @@ def has_huge_pages() -> bool:
         return False
 
 
+def allowed_cores(core: int | None) -> str:
+    """Where EAL lets the packet thread run: on its own core, or wherever this process may."""
+    allowed = os.sched_getaffinity(0) if core is None else {core}
+    return ",".join(map(str, sorted(allowed)))
+
+
 def eal_arguments(configuration: dict[str, Any]) -> list[str]:
     """Such that nothing is left behind; no device but those that are asked for."""
-    core = configuration["logger"]["core"]
-    arguments = ["ftmb", "-l", str(min(os.sched_getaffinity(0)))]
-    if core is not None:
-        arguments[-1] = str(core)
+    arguments = ["ftmb", "--lcores", f"0@({allowed_cores(configuration['logger']['core'])})"]
     arguments += ["--no-telemetry", "--log-level", "*:error"]
     if configuration["memory"]["hugepages"] == "auto" and has_huge_pages():
         arguments += ["--in-memory", "-m", str(PAGES_NEEDED * 2)]
@@ -71,7 +76,40 @@ def candidates(device: str, index: int, descriptors: int) -> list[str]:
     ]
 
 
-def open_port(port: dict[str, Any], index: int) -> tuple[dpdk.DpdkPort, str]:
+class OpenPort:
+    """An open device, and the interface below it, if it is one of the kernel's."""
+
+    def __init__(self, port: dict[str, Any], index: int) -> None:
+        self.interface = plain_interface(port) if is_interface(port["device"]) else None
+        try:
+            self.port, self.device = open_device(port, index)
+        except dpdk.PortError:
+            self._restore()
+            raise
+
+    def close(self) -> None:
+        self.port.close()
+        self._restore()
+
+    def _restore(self) -> None:
+        if self.interface is not None:
+            self.interface.close()
+
+
+def plain_interface(port: dict[str, Any]) -> offloads.Plain:
+    """The interface without the kernel's offloads; notes what was changed and what was not."""
+    name = port["device"]
+    plain = offloads.Plain(name)
+    if plain.changed:
+        note("offloads off", interface=name, offloads=plain.changed)
+    if plain.refused:
+        note("offloads stay on", interface=name, offloads=plain.refused, severity="warning")
+    if offloads.driver(name) == "veth":
+        note("veth", interface=name, advice="its other end needs: ethtool -K ... tx off tso off")
+    return plain
+
+
+def open_device(port: dict[str, Any], index: int) -> tuple[dpdk.DpdkPort, str]:
     """The opened port and the device string that it was opened by; PortError if none works."""
     reasons: list[str] = []
     for device in candidates(port["device"], index, port["descriptors"]):
@@ -97,14 +135,19 @@ def open_port(port: dict[str, Any], index: int) -> tuple[dpdk.DpdkPort, str]:
 
 def open_all(
     configuration: dict[str, Any], add: Callable[[str, Any], None]
-) -> tuple[list[dpdk.DpdkPort], dict[str, str]]:
+) -> tuple[list[OpenPort], dict[str, str]]:
     """Opens every port and gives each to `add(name, port)`; the ports and their devices."""
     dpdk.start(eal_arguments(configuration))
-    opened: list[dpdk.DpdkPort] = []
+    opened: list[OpenPort] = []
     devices: dict[str, str] = {}
-    for index, port in enumerate(configuration["ports"]):
-        made, device = open_port(port, index)
-        opened.append(made)
-        devices[port["name"]] = device
-        add(port["name"], made.base())
+    try:
+        for index, port in enumerate(configuration["ports"]):
+            made = OpenPort(port, index)
+            opened.append(made)
+            devices[port["name"]] = made.device
+            add(port["name"], made.port.base())
+    except Exception:
+        for made in opened:
+            made.close()
+        raise
     return opened, devices
