@@ -48,7 +48,8 @@ class Outcome:
 
 
 class Injector:
-    """`protected` says whether the box is expected to get its protection back."""
+    """`protected` says whether the box is expected to get its protection back, `has_traffic`
+    whether a first packet of the new master must come."""
 
     def __init__(
         self,
@@ -56,11 +57,14 @@ class Injector:
         protected: bool,
         attend: Callable[[], None] = lambda: None,
         victim: str = "master",
+        has_traffic: bool = True,
     ) -> None:
         self.box = box
         self.protected = protected
         self.attend = attend
         self.victim = victim
+        self.awaited = ["first_output_ns"] if has_traffic else []
+        self.awaited += ["protected_again_ns"] if protected else []
 
     def fail(self, failure: Failure) -> Outcome:
         before = self.box.status()
@@ -132,9 +136,15 @@ class Injector:
 
         return replaced
 
+    def _is_complete(self, observed: Status, number: int) -> bool:
+        failovers = observed["failovers"]
+        return len(failovers) > number and all(
+            failovers[number][moment] is not None for moment in self.awaited
+        )
+
     def _await_recovery(self, outcome: Outcome, number: int, pid: int) -> None:
         def recovered(observed: Status) -> bool:
-            if self.victim == "master" and not _complete(observed, number, self.protected):
+            if self.victim == "master" and not self._is_complete(observed, number):
                 return False
             if self.protected and observed["processes"].get(self.victim) is None:
                 return False
@@ -152,14 +162,6 @@ class Injector:
             outcome.failover = dict(observed["failovers"][number])
             if self.protected and outcome.failover["lost_state"]:
                 outcome.problems.append("state was lost")
-
-
-def _complete(observed: Status, number: int, protected: bool) -> bool:
-    if len(observed["failovers"]) <= number:
-        return False
-    failover = observed["failovers"][number]
-    moments = ["first_output_ns", *(["protected_again_ns"] if protected else [])]
-    return all(failover[moment] is not None for moment in moments)
 
 
 def _send(descriptor: int, number: signal.Signals) -> None:

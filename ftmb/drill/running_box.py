@@ -35,7 +35,7 @@ def drill_running_box(
         raise NotRunningError(f"box '{name}' is {state}: a failure now would lose its state")
     chance = random.Random(seed)
     console.print(f"seed {seed}; failing the {victim} of box '{name}' {times} times")
-    injector = Injector(box, True, victim=victim)
+    injector = Injector(box, True, victim=victim, has_traffic=False)
     outcomes = []
     for failure in plan(failures, times, chance):
         time.sleep(chance.uniform(PAUSE_MIN_S, PAUSE_MAX_S))
