@@ -109,8 +109,8 @@ def test_an_attached_orchestrator_ends_replicas_that_it_did_not_start(
     wait_for(lambda s: s["failover_count"] == 1)
     assert box()
     fail(orchestrator.status("test"), "orchestrator", signal.SIGTERM)
-    wait_until(lambda: not box_folder("test").exists(), "the folder stays")
-    assert box_processes() == []
+    wait_until(lambda: box_processes() == [], "processes stay")
+    assert not box_folder("test").exists()
 
 
 def test_a_dead_logger_process_is_told(box: Callable[..., bool]) -> None:
@@ -213,7 +213,8 @@ def test_in_the_foreground_a_box_that_died_is_an_error(
     wait_until(is_up, "it does not start")
     fail(orchestrator.status("test"), "logger", signal.SIGKILL)
     _, said = starting.communicate(timeout=PATIENCE_S)
-    assert starting.returncode != 0 and "ended by itself" in said
+    assert starting.returncode != 0
+    assert "ended by itself" in said or "process died" in said  # before it was told: ready
     assert box_processes() == []
 
 
