@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who reads which log for how long, stepped by hand: standbys that lag, ports and masters that end."""
+"""Who reads which log for how long: standbys that lag, ports and masters that end, by hand."""
 
 from __future__ import annotations
 
+import mmap
+import os
+import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,8 +17,16 @@ from ftmb._native.elements import Pipeline
 from ftmb._native.logger import Logger, LoggerSettings, Peer
 from ftmb._native.memory import MemoryPort
 from ftmb._native.process import Process, ProcessSettings
-from tests.native.test_logger import FORWARD, PORTS, frame, numbers
+from tests.native.test_logger import (
+    FORWARD,
+    PORTS,
+    RING_HEADER,
+    WRITTEN_OFFSET,
+    frame,
+    numbers,
+)
 
+PAL_SIZE = 32
 MONITOR = ("monitor", {"first": "left", "second": "right"})
 
 
@@ -185,3 +197,92 @@ def test_after_a_state_loss_the_old_access_log_is_nobodys_past(
     box.run(spare, 10)
     assert spare_peer.phase() == "live"
     assert sorted(box.released()) == list(range(total, total + 10))
+
+
+def test_a_busy_port_gets_each_frame_once_and_in_order(stepped: Callable[..., Stepped]) -> None:
+    """It takes a few of each record's frames at a time; the rest is offered again."""
+    box = stepped(port_capacity=37)
+    master, master_peer = box.replica(1)
+    box.logger.change_master(master_peer)
+    sent: list[int] = []
+    for start in range(0, 300, 30):
+        box.arrive(start, 30, size=60)
+        box.run(master, 2)
+        for _ in range(4):
+            for _ in range(5):  # five go, and five of the next record find room
+                one = box.ports["right"].pop()
+                sent += numbers([("right", one)]) if one is not None else []
+            box.run(master, 1)
+    for _ in range(12):
+        sent += box.released()
+        box.run(master, 2)
+    if box.logger.port_counts("right")["drops"]:
+        pytest.skip("this machine stood still until the port was taken for dead")
+    assert sent == list(range(300))
+
+
+def test_nobody_goes_live_before_all_workers_have_replayed(
+    stepped: Callable[..., Stepped],
+) -> None:
+    """A live worker may touch any shared state, also what another has still to replay."""
+    box = stepped(MONITOR, workers=2)
+    (master, master_peer), (standby, standby_peer) = box.replica(1), box.replica(2)
+    box.logger.change_master(master_peer)
+    box.logger.set_standby(standby_peer)
+    box.arrive(0, 64, size=60)
+    box.run(master, 4)
+    first = box.released()
+    box.logger.change_master(standby_peer)
+    box.arrive(64, 64, size=60)
+    blocked = threading.Thread(target=lambda: [standby.step(0) for _ in range(20)])
+    blocked.start()  # it may wait for what worker 1 has still to do
+    time.sleep(0.2)
+    box.step_loggers()
+    assert standby_peer.phase() != "live"
+    assert box.released() == []
+    while blocked.is_alive():
+        standby.step(1)
+    blocked.join()
+    box.run(standby, 8)
+    assert sorted(first + box.released()) == list(range(128))
+
+
+def records_of(box: Stepped, peer: Peer, worker: int) -> list[tuple[list[int], int]]:
+    """(vector, PALs) of each record that a worker has published, read as they lie in the log."""
+    descriptor = peer.output_descriptors[worker]
+    found = []
+    with mmap.mmap(descriptor, os.fstat(descriptor).st_size, prot=mmap.PROT_READ) as log:
+        (written,) = struct.unpack_from("<Q", log, WRITTEN_OFFSET)
+        position = 0
+        while position < written:
+            start = RING_HEADER + position
+            size, _, _, _, _, pals, pals_offset, count = struct.unpack_from("<IIQIIIII", log, start)
+            vector = struct.unpack_from(f"<{count}Q", log, start + pals_offset + pals * PAL_SIZE)
+            found.append((list(vector), pals))
+            position += size
+    return found
+
+
+def test_a_worker_that_takes_over_depends_on_the_last_record_that_touched(
+    stepped: Callable[..., Stepped],
+) -> None:
+    box = stepped(MONITOR, workers=2)
+    master, master_peer = box.replica(1)
+    box.logger.change_master(master_peer)
+    box.run(master, 3)
+    assert master_peer.phase() == "live"
+    before = [len(records_of(box, master_peer, worker)) for worker in range(2)]
+    box.arrive(0, 200, size=60)
+    for _ in range(4):
+        box.step_loggers()
+    assert all(box.logger.queue_counts(worker)["logged"] > 64 for worker in range(2))
+    master.step(0)  # takes everything over from nobody
+    master.step(0)  # owns it already: nothing is logged
+    master.step(1)  # takes it over from worker 0, as its second record left it
+    of_first, of_second = (
+        records_of(box, master_peer, worker)[before[worker] :] for worker in range(2)
+    )
+    assert [pals > 0 for _, pals in of_first] == [True, False]
+    (vector, pals) = of_second[-1]
+    assert pals > 0
+    assert vector == [before[0] + 2, before[1] + 1]
