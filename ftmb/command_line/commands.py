@@ -84,10 +84,10 @@ def up(configuration: Path, foreground: bool) -> int:
 
     box = load(configuration).to_dict()
     require_machine(box)
-    if orchestrator.start(box, foreground=foreground):
-        click.echo(f"box '{box['name']}' was found running without an orchestrator: attached")
-    elif not foreground:
-        click.echo(f"box '{box['name']}' is up; see it with: ftmb status {box['name']}")
+    attached = orchestrator.start(box, foreground=foreground)
+    if not foreground:
+        state = "was found running without an orchestrator: attached" if attached else "is up"
+        click.echo(f"box '{box['name']}' {state}; see it with: ftmb status {box['name']}")
     return ExitStatus.OK
 
 
