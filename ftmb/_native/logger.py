@@ -10,6 +10,7 @@ from typing import Any
 
 from ftmb._native.check import check, created, ffi, lib
 from ftmb._native.elements import Pipeline
+from ftmb.processes.priority import BACKGROUND_NICE, come_first
 
 IDLE_STRATEGIES = {"spin": lib.IDLE_SPIN, "yield": lib.IDLE_YIELD, "sleep": lib.IDLE_SLEEP}
 PORT_DROPS = ("too_long", "for_other_host", "unresolved", "send_stuck", "send_short")
@@ -113,7 +114,9 @@ class Logger:
         self.ports: dict[str, Any] = {}
         # Making and unmapping logs takes tens of milliseconds, in which a failure could not be
         # noticed: it is done by one thread of its own.
-        self.background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="logs")
+        self.background = ThreadPoolExecutor(
+            1, "logs", initializer=come_first, initargs=(BACKGROUND_NICE,)
+        )
 
     def add_port(self, name: str, port: Any) -> None:
         """Ports are numbered in the order in which they are added."""

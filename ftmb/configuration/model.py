@@ -112,7 +112,7 @@ class Logs(_Table):
 
     input_mib: LogSize = 64
     access_mib: LogSize = 16
-    output_mib: LogSize = 32
+    output_mib: LogSize = 8
 
 
 class Heartbeat(_Table):

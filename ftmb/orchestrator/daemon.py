@@ -33,7 +33,6 @@ from ftmb.orchestrator.folder import (
 from ftmb.orchestrator.members import Member
 from ftmb.processes.journal import note
 from ftmb.processes.messages import CREDENTIALS, Channel, HungUp, Message
-from ftmb.processes.priority import REPLICA_NICE, come_first
 
 CONNECT_PATIENCE_S = 20.0
 START_PATIENCE_S = 30.0
@@ -292,7 +291,6 @@ def _clean_up(orchestrator: Orchestrator, ended_well: bool) -> None:
 
 def main(arguments: list[str]) -> int:
     """The process's whole life; the exit status."""
-    come_first(REPLICA_NICE)
     folder, report, lock = Path(arguments[0]), int(arguments[1]), int(arguments[2])
     orchestrator = Orchestrator(folder, report, None if lock < 0 else lock)
     for number in (signal.SIGTERM, signal.SIGINT):

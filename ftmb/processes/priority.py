@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 
 LOGGER_NICE = -20
-REPLICA_NICE = -10  # and whoever starts replicas, since they inherit it
+REPLICA_NICE = -10  # once it is master or standby: its snapshot must not be held up
+BACKGROUND_NICE = 10  # memory for the replica after next: packets come first
 
 
 def come_first(nice: int) -> None:

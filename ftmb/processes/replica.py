@@ -27,6 +27,7 @@ from ftmb._native.elements import Pipeline
 from ftmb._native.process import PAGES_VERSION, Process, ProcessError, ProcessSettings
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message
+from ftmb.processes.priority import REPLICA_NICE, come_first
 
 FENCE_CHECK_MS = 50
 EXIT_FENCED = 75
@@ -134,6 +135,7 @@ class ReplicaProcess:
 
     def _start(self, cores: list[int] | None) -> None:
         process = self._made()
+        come_first(REPLICA_NICE)
         process.start(cores)
         self.channel.send({"kind": "started", "records": process.replayed()})
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -135,7 +136,11 @@ def test_a_fenced_master_lets_nothing_out() -> None:
         zombie.release()
         assert numbers(box.run()) == list(range(64))
         assert numbers(box.advance(0.1)) == []
+        deadline = time.monotonic() + 20
+        while zombie_peer.phase() != "fenced" and time.monotonic() < deadline:
+            time.sleep(0.001)
         assert zombie_peer.phase() == "fenced"
+        assert box._released() == []
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
