@@ -9,7 +9,9 @@ that would spoil forwarding are off.
 from __future__ import annotations
 
 import os
+import re
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from ftmb import offloads
 from ftmb._native import dpdk
 from ftmb.processes.journal import note
 
+CLAIM_PATIENCE_S = 1.0  # a box that was killed is still giving back what it had
 PAGES_NEEDED = 64  # huge pages of 2 MiB for EAL and the ports' packets
 MEMORY_MIB_WITHOUT = 256
 FREE_PAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
@@ -76,10 +79,44 @@ def candidates(device: str, index: int, descriptors: int) -> list[str]:
     ]
 
 
+def interface_of(device: str) -> str | None:
+    """The kernel's interface that a device string is about, if it is about one."""
+    if is_interface(device):
+        return device
+    named = re.search(r"(?:^|,)iface=([^,]+)", device)
+    return named.group(1) if named else None
+
+
+def claim(interface: str) -> socket.socket:
+    """Makes an interface this box's alone for as long as the socket is open; PortError if it is
+    another box's.
+
+    Two boxes on one interface would each forward every packet, and AF_PACKET would let them. The
+    name is an abstract one, so it is of this network namespace and goes with the process.
+    """
+    claimed = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    deadline = time.monotonic() + CLAIM_PATIENCE_S
+    while True:
+        try:
+            claimed.bind(f"\0ftmb-interface-{interface}")
+            return claimed
+        except OSError as error:
+            if time.monotonic() < deadline:
+                time.sleep(0.02)
+                continue
+            claimed.close()
+            raise dpdk.PortError(
+                f"interface '{interface}' is in use by another box: see 'ftmb status', or stop "
+                "that box with 'ftmb down' first"
+            ) from error
+
+
 class OpenPort:
     """An open device, and the interface below it, if it is one of the kernel's."""
 
     def __init__(self, port: dict[str, Any], index: int) -> None:
+        interface = interface_of(port["device"])
+        self.claim = claim(interface) if interface else None
         self.interface = plain_interface(port) if is_interface(port["device"]) else None
         try:
             self.port, self.device = open_device(port, index)
@@ -94,6 +131,8 @@ class OpenPort:
     def _restore(self) -> None:
         if self.interface is not None:
             self.interface.close()
+        if self.claim is not None:
+            self.claim.close()
 
 
 def plain_interface(port: dict[str, Any]) -> offloads.Plain:

@@ -132,6 +132,26 @@ def test_a_second_start_is_refused(box: Callable[..., None]) -> None:
     assert orchestrator.status("test")["state"] == "protected"
 
 
+def test_a_port_of_another_box_is_refused(
+    box: Callable[..., None], lab: Lab, configuration: dict[str, Any]
+) -> None:
+    """Two boxes on one interface would each forward every packet."""
+    box()
+    other = copy.deepcopy(configuration)
+    other["name"] = "other"
+    for ports in (configuration["ports"], [{**configuration["ports"][0]}]):
+        other["ports"] = copy.deepcopy(ports)
+        other["ports"][0]["device"] = "net_af_packet3,iface=inside"
+        if len(ports) == 1:
+            other["pipeline"] = [
+                {"element": "forward", "options": {"first": "inside", "second": "inside"}}
+            ]
+        with pytest.raises(StartError, match="in use by another box"):
+            orchestrator.start(other, foreground=False)
+    pings(lab)
+    assert orchestrator.status("test")["state"] == "protected"
+
+
 def refused(box: Callable[..., None], match: str, **changes: Any) -> None:
     with pytest.raises(StartError, match=match):
         box(**changes)
