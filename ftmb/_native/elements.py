@@ -213,6 +213,12 @@ class Pipeline:
         self, stages: Sequence[dict[str, Any]], ports: Sequence[str], workers: int
     ) -> None:
         self.names = tuple(stage["element"] for stage in stages)
+        steering = [name for name in self.names if _raw_classes()[name].steer != ffi.NULL]
+        if len(steering) > 1:
+            raise ValueError(
+                f"the elements {' and '.join(steering)} each have a rule of their own for which "
+                "worker gets a packet; a pipeline can follow only one"
+            )
         self.pointer = ffi.new("struct pipeline *")
         self._configs: list[Any] = []
         for stage in stages:

@@ -14,8 +14,10 @@ int input_logger_init(struct input_logger *logger, uint32_t workers, const struc
                       const struct pipeline *pipeline) {
     memset(logger, 0, sizeof(*logger));
     logger->workers = workers;
-    logger->first_element = pipeline->count > 0 ? pipeline->stages[0].element : NULL;
-    logger->first_config = pipeline->count > 0 ? pipeline->stages[0].config : NULL;
+    for (uint32_t stage = 0; stage < pipeline->count && logger->steering == NULL; stage++) {
+        logger->steering = pipeline->stages[stage].element->steer;
+        logger->steering_config = pipeline->stages[stage].config;
+    }
     for (uint32_t index = 0; index < workers; index++) {
         struct input_queue *queue = &logger->queues[index];
         queue->ring = rings[index];
@@ -73,10 +75,10 @@ static uint32_t steer(const struct input_logger *logger, const uint8_t *bytes, u
     if (logger->workers == 1) {
         return 0;
     }
-    const struct ftmb_element_class *first = logger->first_element;
     uint32_t worker = (uint32_t)(((uint64_t)hash * logger->workers) >> 32);
-    if (first != NULL && first->steer != NULL) {
-        worker = first->steer(logger->first_config, logger->workers, bytes, length, port, hash);
+    if (logger->steering != NULL) {
+        worker =
+            logger->steering(logger->steering_config, logger->workers, bytes, length, port, hash);
     }
     return worker < logger->workers ? worker : 0;
 }

@@ -41,8 +41,10 @@ struct input_logger {
     uint32_t workers;
     struct port *ports[FTMB_PORTS_MAX];
     uint32_t port_count;
-    const struct ftmb_element_class *first_element;
-    const void *first_config;
+    /* The rule of the first element that brings one; NULL: by the symmetric hash. */
+    uint32_t (*steering)(const void *config, uint32_t workers, const uint8_t *frame,
+                         uint16_t length, uint8_t port_in, uint32_t hash);
+    const void *steering_config;
     uint64_t now_ns;
     uint64_t next_tick_ns;
     bool is_open; /* whether frames are taken from the ports */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Steering: which worker queue a frame belongs to. By default a symmetric hash of the 5-tuple, so
- * that both directions of a flow meet on one worker; the pipeline's first element may bring its
- * own rule (a NAT sends what returns from outside by the external port).
+ * that both directions of a flow meet on one worker; an element of the pipeline may bring a rule
+ * of its own (a NAT sends what returns from outside by the external port).
  */
 #ifndef FTMB_STEERING_H
 #define FTMB_STEERING_H
