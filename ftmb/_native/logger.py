@@ -10,7 +10,7 @@ from typing import Any
 
 from ftmb._native.check import check, created, ffi, lib
 from ftmb._native.elements import Pipeline
-from ftmb.processes.priority import BACKGROUND_NICE, come_first
+from ftmb.priority import BACKGROUND_NICE, come_first
 
 IDLE_STRATEGIES = {"spin": lib.IDLE_SPIN, "yield": lib.IDLE_YIELD, "sleep": lib.IDLE_SLEEP}
 PORT_DROPS = ("too_long", "for_other_host", "unresolved", "send_stuck", "send_short")

@@ -27,11 +27,11 @@ from typing import Any
 from ftmb._native.elements import Pipeline
 from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings, Peer
 from ftmb._native.process import PAGES_VERSION
+from ftmb.priority import LOGGER_NICE, come_first
 from ftmb.processes import ports
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message, Refused, Server
 from ftmb.processes.namespace import enter_network_namespace
-from ftmb.processes.priority import LOGGER_NICE, come_first
 from ftmb.processes.status import status_of
 from ftmb.recovery.plan import Stage
 from ftmb.recovery.protection import Protection
@@ -220,8 +220,12 @@ class LoggerProcess:
 
     def _hello(self, channel: Channel, pid: int, message: Message) -> None:
         if message["version"] != PAGES_VERSION:
-            channel.send({"kind": "refused"})
-            raise Refused(f"replica of version {message['version']}, not {PAGES_VERSION}")
+            reason = (
+                f"a replica of version {message['version']} met a logger process of version "
+                f"{PAGES_VERSION}: stop the box with 'ftmb down' and start it again"
+            )
+            self._tell_orchestrator({"kind": "replica failed", "reason": reason})
+            raise Refused(reason)
         self.preparing[channel] = pid
         made = self.logger.add_peer_later(self.protection.next_epoch())
         made.add_done_callback(lambda peer: self._post(channel, peer))

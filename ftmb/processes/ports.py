@@ -8,6 +8,7 @@ that would spoil forwarding are off.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -40,10 +41,16 @@ def allowed_cores(core: int | None) -> str:
     return ",".join(map(str, sorted(allowed)))
 
 
+def runtime_folder() -> Path:
+    """Where EAL would keep what it shares with other processes."""
+    return Path(f"/var/run/dpdk/ftmb-{os.getpid()}")
+
+
 def eal_arguments(configuration: dict[str, Any]) -> list[str]:
     """Such that nothing is left behind; no device but those that are asked for."""
     arguments = ["ftmb", "--lcores", f"0@({allowed_cores(configuration['logger']['core'])})"]
     arguments += ["--no-telemetry", "--log-level", "*:error"]
+    arguments += ["--file-prefix", runtime_folder().name]
     if configuration["memory"]["hugepages"] == "auto" and has_huge_pages():
         arguments += ["--in-memory", "-m", str(PAGES_NEEDED * 2)]
     else:
@@ -177,6 +184,8 @@ def open_all(
 ) -> tuple[list[OpenPort], dict[str, str]]:
     """Opens every port and gives each to `add(name, port)`; the ports and their devices."""
     dpdk.start(eal_arguments(configuration))
+    with contextlib.suppress(OSError):  # EAL makes it, and never uses it
+        runtime_folder().rmdir()
     opened: list[OpenPort] = []
     devices: dict[str, str] = {}
     try:

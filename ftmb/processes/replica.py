@@ -25,9 +25,9 @@ from typing import Any
 
 from ftmb._native.elements import Pipeline
 from ftmb._native.process import PAGES_VERSION, Process, ProcessError, ProcessSettings
+from ftmb.priority import REPLICA_NICE, come_first
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message
-from ftmb.processes.priority import REPLICA_NICE, come_first
 
 FENCE_CHECK_MS = 50
 EXIT_FENCED = 75

@@ -5,7 +5,7 @@
  * logger's page says that its epoch has come.
  *
  * Threads: process_* functions are called by the thread that set it up (Python's main thread);
- * worker threads run process_worker_run().
+ * each worker thread runs process_step() in a loop.
  */
 #ifndef FTMB_PROCESS_H
 #define FTMB_PROCESS_H

@@ -76,7 +76,7 @@ struct output_logger {
     bool is_logged;  /* protection: else everything received is released */
     bool has_master; /* rings of a master are attached */
     bool has_new_records;
-    bool is_rejecting; /* the present master wrote garbage; nothing more is read from it */
+    _Atomic bool is_rejecting; /* the present master wrote garbage; nothing more is read from it */
     _Atomic uint64_t first_output_ns; /* of this epoch; 0: none yet */
     struct input_logger *input;
     struct logger_page *page;

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ftmb.drill.kernel_router import KernelRouter
 from ftmb.drill.settings import DrillSettings
 from ftmb.drill.workload import Figures, Traffic
 from ftmb.drill.workload.base import Place
 from ftmb.lab import Lab
+from tests.drill.kernel_router import KernelRouter
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 

@@ -187,6 +187,7 @@ def test_a_taken_metrics_port_is_refused(box: Callable[..., None]) -> None:
 def test_it_works_without_huge_pages(box: Callable[..., None], lab: Lab) -> None:
     box(memory={"arena_mib": 256, "hugepages": "never"})
     pings(lab)
+    assert not list(Path("/var/run/dpdk").glob("ftmb-*"))
 
 
 def test_metrics_tell_what_the_status_tells(box: Callable[..., None], lab: Lab) -> None:
