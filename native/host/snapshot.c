@@ -65,7 +65,7 @@ static int write_range(const struct ftmb_arena *arena, int descriptor, uint64_t 
     return 0;
 }
 
-static int write_arena(const struct ftmb_arena *arena, int descriptor) {
+int snapshot_write(const struct ftmb_arena *arena, int descriptor) {
     const struct arena_header *header = arena_header(arena);
     int error = ftruncate(descriptor, (off_t)arena->size) == 0 ? 0 : -errno;
     for (uint32_t part = 0; part <= header->workers && error == 0; part++) {
@@ -89,7 +89,7 @@ _Noreturn static void run_child(const struct process *process, int descriptor, p
         syscall(SYS_close_range, 0U, (unsigned)descriptor - 1, 0U);
     }
     syscall(SYS_close_range, (unsigned)descriptor + 1, ~0U, 0U);
-    _exit(write_arena(&process->arena, descriptor) == 0 ? 0 : 1);
+    _exit(snapshot_write(&process->arena, descriptor) == 0 ? 0 : 1);
 }
 
 pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns) {

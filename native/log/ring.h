@@ -20,10 +20,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ftmb_limits.h"
+
 #define RING_MAGIC 0x46544d4252494e47ULL /* "FTMBRING" */
 #define RING_VERSION 1U
 #define RING_HEADER_SIZE 4096U
-#define RING_SIZE_MIN (1U << 18)
 #define RING_ALIGNMENT 16U /* of every record, in bytes */
 
 struct ring_header {

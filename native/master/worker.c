@@ -12,6 +12,7 @@
 #include "host/cycles.h"
 #include "host/process.h"
 #include "log/input_record.h"
+#include "simulator/points.h"
 
 #define COPY_UNIT 16U
 
@@ -43,7 +44,12 @@ static struct ftmb_packet *add_slot(struct worker *worker, uint16_t length, uint
 }
 
 static void add_input(struct worker *worker, const struct input_record *input) {
+    /* A fenced master reads on until it notices, and its input may be written over meanwhile. */
+    invariant(input->length <= FTMB_FRAME_SIZE_MAX, "the input log was written over");
     struct ftmb_packet *packet = add_slot(worker, input->length, input->time_ns);
+    if (PLANTED(TIME_BY_OWN_CLOCK)) {
+        packet->time_ns = monotonic_ns();
+    }
     packet->hash = input->hash;
     packet->port_in = input->port;
     packet->is_again = input->kind == INPUT_AGAIN;
@@ -94,6 +100,10 @@ static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
 }
 
 static void run_tick(struct worker *worker, const struct input_record *input) {
+    if (PLANTED(TICK_BY_OWN_CLOCK) && worker->mode != WORKER_REPLAY &&
+        monotonic_ns() - input->time_ns > INPUT_TICK_INTERVAL_NS) {
+        return;
+    }
     const struct pipeline *pipeline = worker->pipeline;
     for (uint32_t stage = 0; stage < pipeline->count; stage++) {
         if (pipeline->stages[stage].element->tick != NULL) {
@@ -123,6 +133,7 @@ void worker_build(struct worker *worker, uint8_t *record, uint32_t input_count) 
     uint32_t first = 0;
     for (uint32_t index = 0; index < input_count; index++) {
         const struct input_record *input = ring_at(&worker->input, worker->state->input_position);
+        POINT(INPUT_READ, worker->context.worker, worker->state->input_position);
         if (input->kind == INPUT_TICK) {
             run_batch(worker, first, builder->slot_count);
             run_tick(worker, input);
@@ -163,7 +174,11 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
     memcpy(tail, worker->pals, builder->pal_count * sizeof(struct pal));
     tail += builder->pal_count * sizeof(struct pal);
     worker_advance_record(worker);
+    POINT(RECORD_BUILT, worker->context.worker, state->record_number);
     uint32_t vector_count = worker->mode == WORKER_LOGGED ? worker->context.workers : 0;
+    if (PLANTED(PUBLISHED_BEFORE_WHOLE)) {
+        POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);
+    }
     memcpy(tail, state->vector, vector_count * sizeof(uint64_t));
     tail += vector_count * sizeof(uint64_t);
 
@@ -178,7 +193,9 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
                                .pals_offset = builder->offset,
                                .vector_count = vector_count};
     worker->output_position += record->size;
+    POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);
     ring_publish(&worker->output, worker->output_position);
+    POINT(RECORD_PUBLISHED, worker->context.worker, state->record_number);
 }
 
 enum worker_progress worker_live_step(struct worker *worker) {
@@ -189,10 +206,11 @@ enum worker_progress worker_live_step(struct worker *worker) {
     }
     struct worker_status *status = worker->status;
     uint64_t used = worker->output_position - ring_consumed(&worker->output);
-    if (worker->output.size - used < OUTPUT_RECORD_SIZE_MAX) {
+    if (worker->output.size - used < OUTPUT_RECORD_SIZE_MAX && !PLANTED(OUTPUT_OVERWRITTEN)) {
         status_add(&status->output_waits, 1);
         return WORKER_IDLE;
     }
+    POINT(BURST_BEGUN, worker->context.worker, input_count);
     worker_build(worker, ring_at(&worker->output, worker->output_position), input_count);
     finish_record(worker, input_count);
     status_add(&status->bursts, 1);
@@ -241,6 +259,10 @@ static inline uint64_t rotate_left(uint64_t value, int bits) {
 
 uint64_t ftmb_random(struct ftmb_context *context) { /* xoshiro256++, Blackman and Vigna */
     uint64_t *state = worker_of(context)->state->random;
+#ifdef FTMB_SIMULATION
+    static uint64_t outside_arena[4] = {1, 2, 3, 4};
+    state = PLANTED(RANDOM_OUTSIDE_ARENA) ? outside_arena : state;
+#endif
     uint64_t result = rotate_left(state[0] + state[3], 23) + state[0];
     uint64_t carried = state[1] << 17;
     state[2] ^= state[0];

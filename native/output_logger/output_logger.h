@@ -27,7 +27,6 @@
 #include "log/ring.h"
 #include "output_logger/cut.h"
 
-#define PENDING_RECORDS_MAX 4096U /* a worker's records received and not released; power of two */
 #define UNCOMMITTED_NS 5000000000ULL /* a record that depends on what never comes is garbage */
 #define STANDBY_STALL_NS 500000000ULL
 #define SEND_STUCK_NS 50000000ULL /* a port that takes nothing for so long loses the packet */

@@ -5,6 +5,7 @@
 #include "log/digest.h"
 #include "master/worker.h"
 #include "shared_state/shared_variable.h"
+#include "simulator/points.h"
 
 const struct pal *replay_next_pal(struct replay *replay, uint32_t access) {
     if (replay->next_pal < replay->record->pal_count) {
@@ -19,11 +20,12 @@ const struct pal *replay_next_pal(struct replay *replay, uint32_t access) {
 
 bool replay_may_access(const struct pal *pal, const struct ftmb_shared *variable, uint32_t worker) {
     if (pal == NULL) {
-        return variable->owner == worker;
+        return variable->owner == worker || PLANTED(REPLAY_TAKES_OVER_WITHOUT_PAL);
     }
     return pal->variable == variable->number && pal->previous_owner == variable->owner &&
-           pal->previous_count == variable->count &&
-           pal->ownership_epoch == variable->ownership_epoch + 1;
+           (pal->previous_count == variable->count || PLANTED(REPLAY_IGNORES_COUNT)) &&
+           (pal->ownership_epoch == variable->ownership_epoch + 1 ||
+            PLANTED(REPLAY_IGNORES_OWNERSHIP_EPOCH));
 }
 
 static bool outputs_match(const struct worker *worker, const struct access_record *record) {
@@ -63,13 +65,17 @@ int replay_step(struct worker *worker) {
     if (record == NULL) {
         return WORKER_IDLE;
     }
-    if (record->number != worker->state->record_number + 1) {
+    /* The rest can only be of a standby that was given up, whose log was written over. */
+    if (record->number != worker->state->record_number + 1 ||
+        record->input_count > FTMB_BURST_MAX || record->pal_count > RECORD_PALS_MAX) {
         worker_diverge(worker);
     }
+    POINT(REPLAY_BEGUN, worker->context.worker, record->number);
     replay->record = record;
     replay->next_pal = 0;
     worker_build(worker, worker->scratch, record->input_count);
     worker_advance_record(worker);
+    POINT(REPLAY_BUILT, worker->context.worker, record->number);
 
     struct worker_status *status = worker->status;
     status_add(&status->digests_compared, 1);
@@ -80,6 +86,7 @@ int replay_step(struct worker *worker) {
     replay->position += access_record_size(record->pal_count);
     /* W1: release; the logger frees the logs behind these positions. */
     atomic_store_explicit(&status->access_consumed, replay->position, memory_order_release);
-    atomic_store_explicit(&status->replayed, record->number, memory_order_release);
+    atomic_store_explicit(&status->replayed, worker->state->record_number, memory_order_release);
+    POINT(REPLAYED, worker->context.worker, worker->state->record_number);
     return WORKER_BUSY;
 }
