@@ -177,6 +177,8 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
     POINT(RECORD_BUILT, worker->context.worker, state->record_number);
     uint32_t vector_count = worker->mode == WORKER_LOGGED ? worker->context.workers : 0;
     if (PLANTED(PUBLISHED_BEFORE_WHOLE)) {
+        uint64_t end = (uint64_t)(tail - builder->start) + vector_count * sizeof(uint64_t);
+        ring_publish(&worker->output, worker->output_position + ring_align(end));
         POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);
     }
     memcpy(tail, state->vector, vector_count * sizeof(uint64_t));

@@ -64,7 +64,6 @@
     X(EPOCH_BEFORE_LAST_CUT, "the new epoch is shown before the last cut of the old one")          \
     X(REPLAY_IGNORES_COUNT, "replay does not wait for the owner's count")                          \
     X(REPLAY_IGNORES_OWNERSHIP_EPOCH, "replay does not compare the ownership epoch")               \
-    X(REPLAY_TAKES_OVER_WITHOUT_PAL, "replay does not ask whether the worker is the owner")        \
     X(LIVE_BEFORE_ALL_FINISHED, "a worker goes live while another still replays")                  \
     X(TICK_BY_OWN_CLOCK, "ticks come from the worker's clock, not from the log")                   \
     X(TIME_BY_OWN_CLOCK, "a packet's time is the worker's, not the input logger's")                \
@@ -75,6 +74,7 @@
     X(SNAPSHOT_MID_RECORD, "a snapshot is taken while one worker is within a record")              \
     X(LOGS_KEPT_AFTER_SNAPSHOT, "logs are kept for a standby only once its snapshot is written")   \
     X(PROTECTED_BEFORE_CUT, "a standby counts before the cut has reached its snapshot")            \
+    X(RECORD_NUMBER_UNCHECKED, "a record is accepted whatever its number is")                      \
     X(SENT_NOT_REMEMBERED, "a port that took some of a record is offered all of it again")         \
     X(VARIABLE_UNLOCKED_EARLY, "a variable is unlocked before the element is done with it")
 

@@ -20,7 +20,7 @@ const struct pal *replay_next_pal(struct replay *replay, uint32_t access) {
 
 bool replay_may_access(const struct pal *pal, const struct ftmb_shared *variable, uint32_t worker) {
     if (pal == NULL) {
-        return variable->owner == worker || PLANTED(REPLAY_TAKES_OVER_WITHOUT_PAL);
+        return variable->owner == worker;
     }
     return pal->variable == variable->number && pal->previous_owner == variable->owner &&
            (pal->previous_count == variable->count || PLANTED(REPLAY_IGNORES_COUNT)) &&
