@@ -14,7 +14,7 @@
 #define FTMB_WORKERS_MAX 8U
 #define RECORD_PALS_MAX 32U
 #define RING_SIZE_MIN 4096U
-#define PENDING_RECORDS_MAX 16U
+#define PENDING_RECORDS_MAX 8U
 #else
 #define FTMB_BURST_MAX 32U        /* packets that one call of `process` gets at most */
 #define FTMB_FRAME_SIZE_MAX 2048U /* bytes of a frame, Ethernet header included, no FCS */

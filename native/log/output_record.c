@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#include "simulator/points.h"
-
 static bool port_is_valid(uint8_t port, uint32_t ports) {
     if (port == FTMB_PORT_NONE) {
         return true;
@@ -76,7 +74,7 @@ enum record_fault output_record_check(const struct output_record *header, const 
     if (header->epoch != expected->epoch) {
         return RECORD_BAD_EPOCH;
     }
-    if (header->number != expected->number && !PLANTED(RECORD_NUMBER_UNCHECKED)) {
+    if (header->number != expected->number) {
         return RECORD_BAD_NUMBER;
     }
     if (header->input_count == 0 || header->input_count > FTMB_BURST_MAX ||

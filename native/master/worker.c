@@ -195,9 +195,22 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
                                .pals_offset = builder->offset,
                                .vector_count = vector_count};
     worker->output_position += record->size;
+    worker->output_records++;
     POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);
     ring_publish(&worker->output, worker->output_position);
     POINT(RECORD_PUBLISHED, worker->context.worker, state->record_number);
+}
+
+/*
+ * In bytes and in records. If the output logger had to leave whole records unread for want of
+ * places, all could wait for ever: records may depend on one another both ways, since a record
+ * depends on the whole of those it met half done.
+ */
+static bool has_room_for_record(const struct worker *worker) {
+    uint64_t used = worker->output_position - ring_consumed(&worker->output);
+    uint64_t pending = worker->output_records - ring_consumed_records(&worker->output);
+    return (worker->output.size - used >= OUTPUT_RECORD_SIZE_MAX || PLANTED(OUTPUT_OVERWRITTEN)) &&
+           (pending < PENDING_RECORDS_MAX - 1 || PLANTED(RECORDS_UNBOUNDED));
 }
 
 enum worker_progress worker_live_step(struct worker *worker) {
@@ -207,8 +220,7 @@ enum worker_progress worker_live_step(struct worker *worker) {
         return WORKER_IDLE;
     }
     struct worker_status *status = worker->status;
-    uint64_t used = worker->output_position - ring_consumed(&worker->output);
-    if (worker->output.size - used < OUTPUT_RECORD_SIZE_MAX && !PLANTED(OUTPUT_OVERWRITTEN)) {
+    if (!has_room_for_record(worker)) {
         status_add(&status->output_waits, 1);
         return WORKER_IDLE;
     }

@@ -58,6 +58,7 @@ struct worker {
     struct ring input;  /* read-only */
     struct ring output; /* this process's own */
     uint64_t output_position;
+    uint64_t output_records; /* published in this log */
     struct replay replay;
     uint8_t *scratch; /* for the record of a replay, OUTPUT_RECORD_SIZE_MAX bytes */
     struct record_builder builder;

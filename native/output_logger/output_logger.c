@@ -353,6 +353,7 @@ static void go_back_to_cut(struct output_logger *logger, uint32_t index) {
         }
     }
     queue->position = 0;
+    queue->ring_records = 0;
     memset(queue->vector, 0, sizeof(queue->vector));
 }
 

@@ -155,6 +155,8 @@ uint64_t release_committed(struct output_logger *logger) {
         }
         if (queue->released != before) {
             ring_consume(&queue->ring, end);
+            queue->ring_records += queue->released - before;
+            ring_count_consumed(&queue->ring, queue->ring_records);
             count += queue->released - before;
         }
     }

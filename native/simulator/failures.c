@@ -10,10 +10,10 @@
 #include "simulator/trace.h"
 
 enum failure_kind {
-    KILL_MASTER,    /* also one that still replays, after a failover */
-    KILL_STANDBY,   /* also one that waits for its snapshot */
-    KILL_CHILD,     /* that writes a snapshot */
-    FREEZE_MASTER,  /* it is noticed, fenced, and comes back */
+    KILL_MASTER,   /* also one that still replays, after a failover */
+    KILL_STANDBY,  /* also one that waits for its snapshot */
+    KILL_CHILD,    /* that writes a snapshot */
+    FREEZE_MASTER, /* it is noticed, fenced, and comes back */
     FREEZE_STANDBY,
     FREEZE_THREAD,  /* one worker, or the loggers, or the control thread: slow, not hung */
     SUSPECT_MASTER, /* a healthy one is taken for hung */
@@ -28,8 +28,8 @@ struct failure {
     enum simulation_point point;
 };
 
-#define SPREAD_MAX 3000U  /* steps between two failures */
-#define FREEZE_MAX 4000U  /* steps */
+#define SPREAD_MAX 3000U /* steps between two failures */
+#define FREEZE_MAX 4000U /* steps */
 #define FENCED_LIFE_MAX 600U
 #define PATIENCE 4000U /* steps that a failure waits for its victim to be at its point */
 
@@ -65,7 +65,8 @@ bool failures_are_over(void) {
         }
     }
     for (uint32_t index = 0; index < REPLICAS_MAX; index++) {
-        if (simulation.replicas[index].epoch != 0 && replica_is_frozen(&simulation.replicas[index])) {
+        if (simulation.replicas[index].epoch != 0 &&
+            replica_is_frozen(&simulation.replicas[index])) {
             return false;
         }
     }

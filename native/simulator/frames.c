@@ -68,7 +68,8 @@ static struct seen draw_flow(uint8_t port) {
                         .source_port = (uint16_t)(4000 + chance(6)),
                         .destination_port = (uint16_t)(80 + chance(2)),
                         .protocol = draw_protocol()};
-    if (port == 0 && other != NULL && chance(8) == 0) { /* to another host, by its outside address */
+    if (port == 0 && other != NULL &&
+        chance(8) == 0) { /* to another host, by its outside address */
         flow.destination = EXTERNAL;
         flow.destination_port = other->source_port;
         flow.protocol = other->protocol;
@@ -103,7 +104,8 @@ static void fill_transport(uint8_t *transport, const struct seen *flow) {
 
 uint16_t frames_make(uint8_t *bytes, uint8_t port, uint64_t number) {
     struct seen flow = draw_flow(port);
-    uint16_t length = (uint16_t)(90 + (chance(4) == 0 ? chance(FTMB_FRAME_SIZE_MAX - 89) : 0));
+    bool is_large = simulation.settings.has_large_frames || chance(8) == 0;
+    uint16_t length = (uint16_t)(90 + (is_large ? 110 + chance(FTMB_FRAME_SIZE_MAX - 199) : 0));
     memset(bytes, 0, length);
     ftmb_store16(bytes + 12, FTMB_ETHER_TYPE_IPV4);
     uint8_t *ip = bytes + IP_OFFSET;

@@ -47,8 +47,8 @@ void observe_delivery(uint8_t port, uint32_t count) {
 static void add_release(uint8_t port, uint64_t digest) {
     struct observed_queue *queue = &observed.queues[now.releasing_worker];
     simulation_expect(queue->release_count < RELEASES_MAX, "the run is too long for the simulator");
-    queue->releases[queue->release_count++] = (struct observed_release){
-        .record = now.releasing_record, .digest = digest, .port = port};
+    queue->releases[queue->release_count++] =
+        (struct observed_release){.record = now.releasing_record, .digest = digest, .port = port};
 }
 
 static void check_packet(const struct input_record *record) {
@@ -99,12 +99,17 @@ bool observed_is_committed(const struct observed_access *access) {
            queue->records[access->record].epoch == access->epoch;
 }
 
+static struct replica *replica_of(uint32_t epoch) {
+    struct replica *replica = simulation.replicas;
+    while (replica->epoch != epoch) {
+        replica++;
+    }
+    return replica;
+}
+
 /* The new master knows of each variable what was committed before its epoch. */
 static void epoch_begun(uint32_t epoch) {
-    struct replica *master = simulation.replicas;
-    while (master->epoch != epoch) {
-        master++;
-    }
+    struct replica *master = replica_of(epoch);
     uint32_t first_epoch = observed.starts[observed.start_count - 1].first_epoch;
     for (uint32_t index = 0; index < observed.access_count; index++) {
         const struct observed_access *access = &observed.accesses[index];
@@ -227,9 +232,8 @@ static void freed(uint32_t worker, uint64_t record) {
         simulation.logger->output.standby != NULL) {
         check_replica(control->standby, worker, record);
     }
-    if (simulation.logger->output.successor != NULL && control->master != NULL &&
-        control->master->epoch == simulation.logger->output.epoch) {
-        check_replica(control->master, worker, record);
+    if (simulation.logger->output.successor != NULL) {
+        check_replica(replica_of(simulation.logger->output.epoch), worker, record);
     }
     simulation_expect(record <= simulation.logger->output.queues[worker].released,
                       "bounds: a log was freed before its packets were out");

@@ -14,7 +14,7 @@
 
 #include "simulator/simulation.h"
 
-#define RECORDS_MAX 2048U  /* of one worker in a run */
+#define RECORDS_MAX 2048U /* of one worker in a run */
 #define ACCESSES_MAX 32768U
 #define RELEASES_MAX 4096U /* of one worker in a run */
 #define INPUT_BYTES_MAX (256U << 10)

@@ -71,10 +71,10 @@
     X(LOG_FREED_EARLY, "the log is freed one record beyond what the standby replayed")             \
     X(LOG_FREED_FOR_SUCCESSOR, "the log is not kept for a successor that still replays")           \
     X(OUTPUT_OVERWRITTEN, "a worker writes on although its output log is full")                    \
+    X(RECORDS_UNBOUNDED, "a worker writes more records than the output logger has places for")     \
     X(SNAPSHOT_MID_RECORD, "a snapshot is taken while one worker is within a record")              \
     X(LOGS_KEPT_AFTER_SNAPSHOT, "logs are kept for a standby only once its snapshot is written")   \
     X(PROTECTED_BEFORE_CUT, "a standby counts before the cut has reached its snapshot")            \
-    X(RECORD_NUMBER_UNCHECKED, "a record is accepted whatever its number is")                      \
     X(SENT_NOT_REMEMBERED, "a port that took some of a record is offered all of it again")         \
     X(VARIABLE_UNLOCKED_EARLY, "a variable is unlocked before the element is done with it")
 

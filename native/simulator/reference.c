@@ -31,8 +31,8 @@ static struct {
     struct ring access;
     int access_descriptor;
     struct part parts[FTMB_WORKERS_MAX];
-    uint32_t current; /* whose fiber runs */
-    uint32_t waits;   /* in a row, in which nobody got on */
+    uint32_t current;                                       /* whose fiber runs */
+    uint32_t waits;                                         /* in a row, in which nobody got on */
     uint32_t first[VARIABLES_MAX + 1], next[VARIABLES_MAX]; /* into `order` */
     uint32_t order[ACCESSES_MAX]; /* accesses by variable, each variable's in the order observed */
     uint64_t records_done[FTMB_WORKERS_MAX];
@@ -131,8 +131,7 @@ static void check_slot(const struct observed_release *releases, uint32_t count, 
         *matched |= 1ULL << index;
         return;
     }
-    simulation_fail("exactly once: a packet of worker %u, record %" PRIu64
-                    ", port %u never left",
+    simulation_fail("exactly once: a packet of worker %u, record %" PRIu64 ", port %u never left",
                     worker, reference.process->workers[worker].state->record_number, slot->port);
 }
 
@@ -180,6 +179,7 @@ static void execute_part(void *argument) {
                           "re-execution: a record was not built");
         check_outputs(index, number);
         ring_consume(&part->output, ring_written(&part->output));
+        ring_count_consumed(&part->output, worker->output_records);
         reference.waits = 0;
     }
     part->is_done = true;

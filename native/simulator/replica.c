@@ -63,14 +63,13 @@ struct replica *replica_create(uint32_t epoch) {
                                               .configuration_digest = simulation.seed,
                                               .seed = simulation.seed,
                                               .is_logged = true};
-    replica->process = process_create(&settings, &simulation.pipeline, simulation.page,
-                                      replica->page, &error);
+    replica->process =
+        process_create(&settings, &simulation.pipeline, simulation.page, replica->page, &error);
     simulation_expect(replica->process != NULL, "a replica cannot be created");
     attach(replica);
     memset(replica->last_access, -1, sizeof(replica->last_access));
     return replica;
 }
-
 
 static void run_worker(void *argument) {
     const struct worker *worker = argument;
@@ -199,9 +198,8 @@ static void run_snapshot(void *argument) {
 }
 
 void replica_begin_snapshot(struct replica *master, struct replica *standby) {
-    standby->snapshot = (struct snapshot_job){.master = master,
-                                              .descriptor = memfd_create("snapshot", MFD_CLOEXEC),
-                                              .is_running = true};
+    standby->snapshot = (struct snapshot_job){
+        .master = master, .descriptor = memfd_create("snapshot", MFD_CLOEXEC), .is_running = true};
     simulation_expect(standby->snapshot.descriptor >= 0, "no memory for a snapshot");
     if (master->is_dead) { /* nobody reads the request any more */
         standby->snapshot.is_running = false;

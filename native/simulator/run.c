@@ -52,8 +52,8 @@ void invariant_broken(const char *what) {
 void simulation_fail(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    int used = snprintf(simulation.failure, MESSAGE_SIZE, "step %llu, %s: ",
-                        (unsigned long long)simulation.steps,
+    int used = snprintf(simulation.failure, MESSAGE_SIZE,
+                        "step %llu, %s: ", (unsigned long long)simulation.steps,
                         simulation.is_reference ? "at the end" : trace_name(simulation.current));
     vsnprintf(simulation.failure + used, MESSAGE_SIZE - (size_t)used, format, arguments);
     va_end(arguments);
@@ -102,10 +102,30 @@ static bool is_quiet(void) {
     return true;
 }
 
+/* Where everything stands, for a run that is traced. */
+static void describe(void) {
+    const struct output_logger *output = &simulation.logger->output;
+    for (uint32_t worker = 0; worker < simulation.settings.workers; worker++) {
+        const struct input_queue *input = &simulation.logger->input.queues[worker];
+        const struct output_queue *queue = &output->queues[worker];
+        trace_say(
+            "worker %u: inputs logged %llu, consumed %llu, kept from %llu; records received "
+            "%llu, cut %llu, committed %llu, released %llu, freed %llu; input log holds %llu "
+            "bytes, access log %llu",
+            worker, (unsigned long long)input->sequence, (unsigned long long)queue->input_sequence,
+            (unsigned long long)input->retained_sequence, (unsigned long long)queue->received,
+            (unsigned long long)output->cut[worker], (unsigned long long)output->committed[worker],
+            (unsigned long long)queue->released, (unsigned long long)queue->access_number,
+            (unsigned long long)(input->position - input->retained_position),
+            (unsigned long long)(queue->access_position - queue->access_retained));
+    }
+}
+
 void run_look(void) {
     if (is_quiet()) {
         simulation.is_over = true;
     } else if (simulation.steps > simulation.steps_max) {
+        describe();
         simulation_fail("liveness: the box does not come to rest (%s, %u frames to come)",
                         simulation.control.is_protected ? "protected" : "not protected",
                         traffic_left());

@@ -141,6 +141,7 @@ void settings_draw(struct settings *settings, struct pipeline *pipeline) {
         .output_size = (uint64_t)(2 * RING_SIZE_MIN) << chance(2),
         .frames = 4 + smaller(chance(120), chance(120)),
         .arrivals = 1 + chance(4),
+        .has_large_frames = chance(4) == 0,
         .slow = chance(2 * TASK_KINDS),
         .stay = 1 + smaller(chance(12), chance(12)),
         .failures = chance(FAILURES_MAX),

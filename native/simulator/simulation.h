@@ -41,11 +41,12 @@ struct settings {
     uint32_t workers;
     const char *pipeline_name;
     uint64_t input_size, access_size, output_size;
-    uint32_t frames;      /* that come in, in all */
+    uint32_t frames;   /* that come in, in all */
     uint32_t arrivals; /* one look at a port in so many finds frames there */
+    bool has_large_frames;
     uint32_t slow;     /* the kind of thread that is far slower than the others; TASK_KINDS: none */
-    uint32_t stay;        /* a thread goes on at a point with probability 1 - 1/stay */
-    uint32_t failures;    /* that strike, at most */
+    uint32_t stay;     /* a thread goes on at a point with probability 1 - 1/stay */
+    uint32_t failures; /* that strike, at most */
     uint32_t busy_port;   /* one in so many frames finds the port busy; 0: never */
     uint32_t spawn_delay; /* rounds of the control thread before a new replica is there */
 };
@@ -66,12 +67,12 @@ struct replica {
     struct process *process;
     struct process_page *page;
     bool is_dead, has_begun;
-    bool is_fenced;   /* its epoch is over, or it was given up as a standby */
-    bool is_torn;     /* it wrote garbage when it died */
-    bool is_suspected; /* the control thread takes it for hung */
-    bool is_snapshotting; /* its main thread is busy with one */
+    bool is_fenced;               /* its epoch is over, or it was given up as a standby */
+    bool is_torn;                 /* it wrote garbage when it died */
+    bool is_suspected;            /* the control thread takes it for hung */
+    bool is_snapshotting;         /* its main thread is busy with one */
     struct snapshot_job snapshot; /* that it begins from, as a standby */
-    uint64_t frozen_until; /* step; hung before that */
+    uint64_t frozen_until;        /* step; hung before that */
     uint64_t records_at_start[FTMB_WORKERS_MAX];
     int32_t last_access[VARIABLES_MAX]; /* to each variable, as this replica knows; -1: none */
 };

@@ -29,8 +29,8 @@ const char *trace_name(const struct task *task) {
 
 void trace_step(const struct task *task, enum simulation_point point, uint64_t a, uint64_t b) {
     const struct point_text *text = &texts[point];
-    printf("%7" PRIu64 " %11.6f ms  %-18s %-16s", simulation.steps,
-           (double)simulation.now_ns / 1e6, trace_name(task), text->name);
+    printf("%7" PRIu64 " %11.6f ms  %-18s %-16s", simulation.steps, (double)simulation.now_ns / 1e6,
+           trace_name(task), text->name);
     if (text->a[0] != '-') {
         printf(" %s %" PRIu64, text->a, a);
     }

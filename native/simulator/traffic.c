@@ -4,7 +4,7 @@
 #include "simulator/frames.h"
 #include "simulator/observe.h"
 
-#define BURST_MAX 6U
+#define BURST_MAX 10U
 #define BUSY_NS_MAX 20000000ULL /* well below what makes the output logger give a port up */
 
 static struct port ports[SIMULATED_PORTS];
