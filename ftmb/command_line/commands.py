@@ -12,13 +12,14 @@ import click
 
 import ftmb as package
 from ftmb.command_line import ExitStatus
+from ftmb.command_line.simulate import simulate
 
 CONFIGURATION = click.Path(dir_okay=False, path_type=Path)
 
 EPILOG = """\b
 Exit status:
   0    fine
-  1    a guarantee was broken (drill)
+  1    a guarantee was broken (drill, simulate)
   2    wrong usage, or a configuration with problems
   3    the box could not be started, or is not running
   4    the box is running but unprotected
@@ -38,7 +39,11 @@ def ftmb() -> None:
       ftmb status              is it protected?
       ftmb down                stop it
       ftmb drill               a NAT under real traffic, killed again and again
+      ftmb simulate            the protocol under thousands of schedules
     """
+
+
+ftmb.add_command(simulate)
 
 
 @ftmb.command()

@@ -25,6 +25,7 @@ struct failure {
     uint64_t step;
     bool has_point;
     bool needs_protection; /* it waits until somebody could follow */
+    bool is_at_once;       /* and strikes before anybody else moves */
     enum simulation_point point;
 };
 
@@ -47,6 +48,7 @@ void failures_draw(void) {
                                            .step = step,
                                            .has_point = chance(2) == 0,
                                            .needs_protection = chance(4) != 0,
+                                           .is_at_once = chance(4) == 0,
                                            .point = (enum simulation_point)chance(POINTS)};
         if (chance(2) == 0) {
             failures[index].kind = KILL_MASTER;
@@ -114,10 +116,14 @@ static bool is_at_point(const struct failure *failure, const struct replica *vic
         simulation.steps < failure->step + PATIENCE) {
         return false;
     }
+    if (failure->is_at_once && failure->needs_protection) {
+        return true;
+    }
     if (!failure->has_point || simulation.steps > failure->step + PATIENCE) {
         return true;
     }
-    return failure->point == point && simulation.current->replica == victim;
+    const struct replica *at = simulation.current->replica;
+    return failure->point == point && (at == victim || at == NULL);
 }
 
 /* Fenced masters go on for a while and are a danger to nobody; then they are killed. */

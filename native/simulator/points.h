@@ -70,6 +70,7 @@
     X(RANDOM_OUTSIDE_ARENA, "the random generator's state is not part of the arena")               \
     X(LOG_FREED_EARLY, "the log is freed one record beyond what the standby replayed")             \
     X(LOG_FREED_FOR_SUCCESSOR, "the log is not kept for a successor that still replays")           \
+    X(SKIPPED_LOG_KEPT, "a successor that has nothing to replay does not let the log go")          \
     X(OUTPUT_OVERWRITTEN, "a worker writes on although its output log is full")                    \
     X(RECORDS_UNBOUNDED, "a worker writes more records than the output logger has places for")     \
     X(SNAPSHOT_MID_RECORD, "a snapshot is taken while one worker is within a record")              \

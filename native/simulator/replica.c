@@ -125,7 +125,7 @@ static void tear(struct replica *replica) {
 
 void replica_kill(struct replica *replica) {
     trace_say("epoch %u dies", replica->epoch);
-    if (chance(3) == 0) {
+    if (chance(2) == 0) {
         tear(replica);
     }
     /* As the kernel marks a robust mutex whose holder died. */

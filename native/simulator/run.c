@@ -83,6 +83,7 @@ static bool queue_is_quiet(uint32_t worker) {
     const struct output_queue *queue = &output->queues[worker];
     return queue->input_sequence == input->sequence && queue->received == queue->released &&
            ring_written(&input->ring) == input->position &&
+           queue->access_retained == queue->access_position && /* nobody holds the logs */
            process_replayed(simulation.control.standby->process, worker) == queue->received &&
            process_replayed(simulation.control.master->process, worker) == queue->received;
 }

@@ -142,7 +142,7 @@ void settings_draw(struct settings *settings, struct pipeline *pipeline) {
         .frames = 4 + smaller(chance(120), chance(120)),
         .arrivals = 1 + chance(4),
         .has_large_frames = chance(4) == 0,
-        .slow = chance(2 * TASK_KINDS),
+        .slow = chance(4) == 0 ? TASK_LOGGERS : chance(2 * TASK_KINDS),
         .stay = 1 + smaller(chance(12), chance(12)),
         .failures = chance(FAILURES_MAX),
         .busy_port = chance(2) == 0 ? 0 : 2 + chance(10),
