@@ -151,7 +151,8 @@ static bool has_finished_replay(struct worker *worker) {
     }
     invariant(worker->state->record_number == cut, "a standby is past the cut");
     worker->replay.is_finished = true;
-    /* What is left to skip, since the snapshot held it, is consumed too; the logger waits for it. */
+    /* What is left to skip, since the snapshot held it, is consumed too; the logger waits for it.
+     */
     if (!PLANTED(SKIPPED_LOG_KEPT)) {
         process_set_access_start(process, index, ring_written(&worker->replay.access));
     }
