@@ -42,7 +42,16 @@ static struct ftmb_packet *add_slot(struct worker *worker, uint16_t length, uint
     return packet;
 }
 
+/* The input log is right; a replay that begins in the wrong place of it reads anything. */
+static _Noreturn void refuse_input(struct worker *worker) {
+    invariant(worker->mode == WORKER_REPLAY, "an input record is longer than a frame");
+    worker_diverge(worker);
+}
+
 static void add_input(struct worker *worker, const struct input_record *input) {
+    if (__builtin_expect(input->length > FTMB_FRAME_SIZE_MAX, 0)) {
+        refuse_input(worker);
+    }
     struct ftmb_packet *packet = add_slot(worker, input->length, input->time_ns);
     packet->hash = input->hash;
     packet->port_in = input->port;

@@ -63,7 +63,7 @@ int replay_step(struct worker *worker) {
     if (record == NULL) {
         return WORKER_IDLE;
     }
-    if (record->number != worker->state->record_number + 1) {
+    if (record->number != worker->state->record_number + 1 || !access_record_is_sane(record)) {
         worker_diverge(worker);
     }
     replay->record = record;
