@@ -17,6 +17,8 @@ setup: ## Debian packages, the virtual environment .venv/, huge pages
 native: setup ## The C libraries and their Python bindings
 # native/native.mk holds the recipe: the C libraries and their bindings, built into ftmb/_native/
 -include native/native.mk
+# the fuzzers of tests/fuzz/, over the same sources
+-include tests/fuzz/fuzz.mk
 
 drill: setup native ## The main job: a NAT under real traffic, killed again and again
 	.venv/bin/ftmb drill $(DRILL)

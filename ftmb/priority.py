@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who comes first on a busy machine: who notices a failure, then who must be ready to follow.
+"""Who comes first on a busy machine: who notices a failure, then who must be ready to follow; and
+whether threads that have nothing to do give way.
 
 All of them sleep most of the time. Worker and packet threads choose for themselves
 (native/host/idle.h).
@@ -8,6 +9,7 @@ All of them sleep most of the time. Worker and packet threads choose for themsel
 from __future__ import annotations
 
 import os
+from typing import Any
 
 LOGGER_NICE = -20
 REPLICA_NICE = -10  # once it is master or standby: its snapshot must not be held up
@@ -20,3 +22,13 @@ def come_first(nice: int) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
     except OSError:
         pass
+
+
+def choose_idle(configuration: dict[str, Any]) -> str:
+    """`auto`: spin when every thread has a core of its own, else sleep."""
+    idle: str = configuration["workers"]["idle"]
+    if idle != "auto":
+        return idle
+    copies = 2 if configuration["protection"] == "standby" else 1
+    threads = 1 + copies * configuration["workers"]["count"]
+    return "spin" if len(os.sched_getaffinity(0)) > threads else "sleep"

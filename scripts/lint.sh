@@ -28,7 +28,7 @@ check_types() {
 
 clang_format() {
     local files
-    mapfile -t files < <(git ls-files -co --exclude-standard -- 'native/*.[ch]' 'elements/*.[ch]')
+    mapfile -t files < <(git ls-files -co --exclude-standard -- 'native/*.[ch]' 'elements/*.[ch]' 'tests/fuzz/*.[ch]')
     [ ${#files[@]} -eq 0 ] || clang-format "$@" "${files[@]}"
 }
 

@@ -18,7 +18,7 @@ packages=(
     # the native build; libdpdk-dev brings every poll-mode driver
     build-essential pkg-config libdpdk-dev libxxhash-dev python3-dev python3-venv
     # lint, sanitizers and fuzzing
-    clang clang-format libclang-rt-14-dev
+    clang clang-format libclang-rt-14-dev llvm
     # the programs that the drill sends through the middlebox
     nginx-light curl iperf3 iputils-ping
     # loading kernel modules, process tables, the list of files that lint reads

@@ -33,8 +33,8 @@ def created(pointer: Any, error: Any, doing: str) -> Any:
 
 
 def text(pointer: Any) -> str:
-    """A C string, or '' for NULL."""
-    return "" if pointer == ffi.NULL else bytes(ffi.string(pointer)).decode()
+    """A C string, or '' for NULL. A message may have been cut in the middle of a character."""
+    return "" if pointer == ffi.NULL else bytes(ffi.string(pointer)).decode(errors="replace")
 
 
 __all__ = ["NativeError", "check", "created", "ffi", "lib", "text"]

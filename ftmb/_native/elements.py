@@ -41,6 +41,7 @@ class ElementClass:
     help: str
     options: tuple[Option, ...]
     drop_reasons: tuple[str, ...]
+    steers: bool  # it has a rule of its own for which worker gets a packet
 
 
 TYPES = {
@@ -97,6 +98,7 @@ def element_classes() -> dict[str, ElementClass]:
             help=text(raw.help),
             options=tuple(_option(option) for option in _raw_options(raw)),
             drop_reasons=_strings(raw.drop_reasons),
+            steers=raw.steer != ffi.NULL,
         )
         for name, raw in _raw_classes().items()
     }
@@ -130,6 +132,8 @@ def _store_named(config: Any, raw: Any, value: object, names: Sequence[str], c_t
 def _parse(config: Any, raw: Any, value: object) -> str | None:
     if not isinstance(value, str):
         return "must be text in quotes"
+    if "\0" in value:  # C would read only what stands before it
+        return "must not hold a character of value zero"
     error = ffi.new("char[]", ERROR_SIZE)
     if raw.parse(config, value.encode(), error, ERROR_SIZE) != 0:
         return f'"{value}": {text(error)}'

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from pathlib import Path as FilePath
 from typing import Any, get_args
@@ -51,8 +52,16 @@ def parse(text: str, file: str = "configuration") -> Configuration:
         raise ConfigurationError([_syntax_problem(text, file, str(error))]) from None
     except RecursionError:
         raise ConfigurationError([f"{file}:1: values are nested too deeply"]) from None
+    except ValueError:  # from int() itself
+        raise ConfigurationError([_digits_problem(text, file)]) from None
     lines = key_lines(text)
-    return _checked(data, lambda path: f"{file}:{line_of(lines, path)}")
+
+    def place_of(path: Path) -> str:
+        return f"{file}:{line_of(lines, path)}"
+
+    if too_large := _too_large_numbers(data):
+        raise ConfigurationError(_rendered(too_large, place_of))
+    return _checked(data, place_of)
 
 
 def from_data(data: dict[str, Any]) -> Configuration:
@@ -95,6 +104,27 @@ def _syntax_problem(text: str, file: str, message: str) -> str:
     line = int(match[1]) if match and match[1] else text.count("\n") + 1
     plain = _SYNTAX_POSITION.sub("", message)
     return f"{file}:{line}: this is not TOML: {plain[:1].lower()}{plain[1:]}"
+
+
+def _too_large_numbers(data: dict[str, Any]) -> list[Problem]:
+    """TOML has numbers of 64 bits; larger ones could not even be shown."""
+    problems: list[Problem] = []
+    left: list[tuple[Path, Any]] = [((), data)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, dict):
+            left += [((*path, key), entry) for key, entry in value.items()]
+        elif isinstance(value, list):
+            left += [((*path, index), entry) for index, entry in enumerate(value)]
+        elif isinstance(value, int) and value.bit_length() > 63:
+            problems.append((path, "a number has 64 bits at most"))
+    return problems
+
+
+def _digits_problem(text: str, file: str) -> str:
+    digits = re.search(rf"[0-9_]{{{sys.get_int_max_str_digits()},}}", text)
+    line = text.count("\n", 0, digits.start()) + 1 if digits else 1
+    return f"{file}:{line}: a number has more digits than can be read"
 
 
 def _shown(value: Any) -> str:

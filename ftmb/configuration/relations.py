@@ -13,9 +13,14 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from ftmb.configuration.model import WORKERS_MAX
 from ftmb.configuration.positions import Path
 
 Problem = tuple[Path, str]
+
+ONE_STEERS = (
+    "each has a rule of its own for which worker gets a packet, and a pipeline can follow only one"
+)
 
 
 def relation_problems(data: dict[str, Any]) -> list[Problem]:
@@ -117,14 +122,20 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
     classes = elements.element_classes()
     ports = [port["name"] for _, port in _tables(data, "port") if isinstance(port.get("name"), str)]
     count = _table(data, "workers").get("count", 1)
-    workers = count if _is_count(count) and count > 0 else 1
+    workers = count if _is_count(count) and 0 < count <= WORKERS_MAX else 1
     problems: list[Problem] = []
+    steering: str | None = None
     for index, table in tables:
         path: Path = ("element", index)
         name = table["element"]
         if name not in classes:
             problems.append(((*path, "element"), unknown(f"found '{name}'", name, list(classes))))
             continue
+        if classes[name].steers and steering is not None:
+            problems.append(
+                ((*path, "element"), f"found '{name}' behind '{steering}'; {ONE_STEERS}")
+            )
+        steering = name if classes[name].steers else steering
         known = [option.name for option in classes[name].options]
         options = {key: value for key, value in table.items() if key != "element"}
         for key in options.keys() - known:

@@ -27,10 +27,10 @@ from typing import Any
 from ftmb._native.elements import Pipeline
 from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings, Peer
 from ftmb._native.process import PAGES_VERSION
-from ftmb.priority import LOGGER_NICE, come_first
+from ftmb.priority import LOGGER_NICE, choose_idle, come_first
 from ftmb.processes import ports
 from ftmb.processes.journal import note
-from ftmb.processes.messages import Channel, HungUp, Message, Refused, Server
+from ftmb.processes.messages import Channel, HungUp, Message, Refused, Server, whole_number
 from ftmb.processes.namespace import enter_network_namespace
 from ftmb.processes.status import status_of
 from ftmb.recovery.plan import Stage
@@ -42,16 +42,7 @@ BUSY_LOOK_S = 0.001  # between looks while something is under way
 REPLICAS_WANTED = 3  # master, standby, and a spare that is ready to become the next standby
 SPAWN_PATIENCE_S = 10.0
 FENCED_PATIENCE_S = 10.0  # a fenced replica that has not ended by then is killed
-
-
-def choose_idle(configuration: dict[str, Any]) -> str:
-    """`auto`: spin when every thread has a core of its own, else sleep."""
-    idle: str = configuration["workers"]["idle"]
-    if idle != "auto":
-        return idle
-    copies = 2 if configuration["protection"] == "standby" else 1
-    threads = 1 + copies * configuration["workers"]["count"]
-    return "spin" if len(os.sched_getaffinity(0)) > threads else "sleep"
+CALLS_MAX = 8  # connections of one process: nobody may use up the descriptors
 
 
 class LoggerProcess:
@@ -158,15 +149,17 @@ class LoggerProcess:
         except (Refused, OSError) as error:
             note("caller refused", reason=str(error))
             return
+        callers = [key.data[1] for key in self.selector.get_map().values() if key.data is not None]
+        if callers.count(pid) >= CALLS_MAX:
+            note("caller refused", pid=pid, reason=f"it has {CALLS_MAX} connections already")
+            channel.close()
+            return
         self.selector.register(channel, selectors.EVENT_READ, (channel, pid))
 
     def _read(self, caller: tuple[Channel, int]) -> None:
         channel, pid = caller
         try:
-            message, descriptors = channel.receive()
-            for descriptor in descriptors:  # nobody has any to give
-                os.close(descriptor)
-            self._handle(channel, pid, message)
+            self._handle(channel, pid, channel.hear())
         except HungUp:
             self._hung_up(channel)
         except Exception as error:  # whatever a caller sends, it ends that caller and nobody else
@@ -185,14 +178,17 @@ class LoggerProcess:
                 replica.enter(Stage.STARTED)
             case "snapshot done":
                 replica = self._replica(channel, Stage.STARTED)
-                done = int(message["epoch"]), bool(message["ok"]), int(message["pause_ns"])
-                self.protection.snapshot_done(replica, *done)
+                epoch, pause_ns = (whole_number(message[key]) for key in ("epoch", "pause_ns"))
+                self.protection.snapshot_done(replica, epoch, bool(message["ok"]), pause_ns)
             case "failed":
-                note("replica failed", pid=pid, reason=message["reason"])
-                self._tell_orchestrator({"kind": "replica failed", "reason": message["reason"]})
-            case "fenced":
+                reason = str(message["reason"])[:2000]
+                note("replica failed", pid=pid, reason=reason)
+                self._tell_orchestrator({"kind": "replica failed", "reason": reason})
+                self._hung_up(channel)  # it was its last word
+            case "fenced" if any(known.channel is channel for known in self.protection.fenced):
                 self.protection.history.fenced_count += 1
                 note("fenced", pid=pid)
+                self._hung_up(channel)
             case "orchestrate" | "status" | "crash in element" | "stop" if self._is_replica(
                 channel
             ):
@@ -200,7 +196,7 @@ class LoggerProcess:
             case "orchestrate":
                 self.orchestrator, self.orchestrator_pid = channel, pid
                 self.spawning = []
-            case "spawn failed":
+            case "spawn failed" if channel is self.orchestrator:
                 self.spawning = self.spawning[1:]
             case "status":
                 channel.send({"kind": "status", "status": status_of(self)})
@@ -226,6 +222,8 @@ class LoggerProcess:
             )
             self._tell_orchestrator({"kind": "replica failed", "reason": reason})
             raise Refused(reason)
+        if self._is_replica(channel):
+            raise Refused("a replica says hello once")
         self.preparing[channel] = pid
         made = self.logger.add_peer_later(self.protection.next_epoch())
         made.add_done_callback(lambda peer: self._post(channel, peer))
@@ -281,9 +279,11 @@ class LoggerProcess:
     def _checked_records(self, records: list[int]) -> list[int]:
         if len(records) != self.logger.settings.workers:
             raise Refused(f"{len(records)} records for {self.logger.settings.workers} workers")
-        return [int(record) for record in records]
+        return [whole_number(record) for record in records]
 
     def _hung_up(self, channel: Channel) -> None:
+        if channel.fileno() < 0 or channel not in self.selector.get_map():
+            return  # closed on our side already
         self.selector.unregister(channel)
         self.preparing.pop(channel, None)
         for replica in self.protection.alive():

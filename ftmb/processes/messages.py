@@ -32,6 +32,13 @@ class HungUp(Exception):
     """The other side is gone."""
 
 
+def whole_number(value: object) -> int:
+    """A count or a time as a message may carry it; Refused for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+        raise Refused(f"no whole number of 63 bits: {str(value)[:40]}")
+    return value
+
+
 class Channel:
     """One end of a connection."""
 
@@ -60,7 +67,7 @@ class Channel:
             raise ValueError(f"a message of {len(data)} bytes is too large")
         try:
             socket.send_fds(self.socket, [data], descriptors or [], socket.MSG_NOSIGNAL)
-        except (BrokenPipeError, ConnectionError, BlockingIOError) as error:
+        except OSError as error:  # whatever the reason, it cannot be reached any more
             raise HungUp from error
 
     def receive(self) -> tuple[Message, list[int]]:
@@ -78,9 +85,9 @@ class Channel:
             raise Refused("a message was cut short")
         try:
             message = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self._close_all(descriptors)
-            raise Refused("not JSON") from error
+            raise Refused("not JSON, or nested too deeply") from error
         if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
             self._close_all(descriptors)
             raise Refused("a message without a kind")
@@ -94,9 +101,13 @@ class Channel:
     def ask(self, message: Message) -> Message:
         """Sends and waits for the answer."""
         self.send(message)
-        answer, descriptors = self.receive()
+        return self.hear()
+
+    def hear(self) -> Message:
+        """The next message; descriptors beside it, for which nobody asked, are closed."""
+        message, descriptors = self.receive()
         self._close_all(descriptors)
-        return answer
+        return message
 
     def close(self) -> None:
         self.socket.close()

@@ -122,43 +122,64 @@ static int read_all(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offs
     return 0;
 }
 
-/* Whether it was taken of the same layout as this process has before it loads. */
-static int check_header(const struct process *process, const struct arena_header *header) {
-    const struct arena_header *own = arena_header(&process->arena);
+/* Whether it was taken of the same layout as this process has before it loads: the header says
+ * nothing else, so all of it must be the same. */
+static int check_header(const struct arena_header *own, const struct arena_header *header) {
     if (header->magic != ARENA_MAGIC || header->version != ARENA_VERSION) {
         return -EPROTO;
     }
-    bool fits = header->configuration_digest == own->configuration_digest &&
-                header->workers == own->workers && header->part_size == own->part_size &&
-                memcmp(header->used, own->used, sizeof(own->used)) == 0 &&
-                memcmp(header->worker_state, own->worker_state, sizeof(own->worker_state)) == 0 &&
-                memcmp(header->element_state, own->element_state, sizeof(own->element_state)) == 0;
-    return fits ? 0 : -EINVAL;
+    return memcmp(header, own, sizeof(*own)) == 0 ? 0 : -EINVAL;
 }
 
-int snapshot_load(struct process *process, int descriptor) {
-    struct arena_header header;
-    int error = read_all(descriptor, (uint8_t *)&header, sizeof(header), 0);
-    if (error == 0) {
-        error = check_header(process, &header);
-    }
-    /* The holes of the sparse file are pages of zeros; what fresh state put there must go. */
-    if (error == 0 && madvise(process->arena.base, process->arena.size, MADV_DONTNEED) != 0) {
-        error = -errno;
-    }
+/* Everything in the file that is no hole. */
+static int read_arena(struct ftmb_arena *arena, int descriptor) {
     uint64_t offset = 0;
-    while (error == 0) {
+    while (true) {
         off_t data = lseek(descriptor, (off_t)offset, SEEK_DATA);
         if (data < 0) {
             return errno == ENXIO ? 0 : -errno;
         }
         off_t hole = lseek(descriptor, data, SEEK_HOLE);
-        if (hole < 0 || (uint64_t)hole > process->arena.size) {
+        if (hole < 0 || (uint64_t)hole > arena->size) {
             return -EPROTO;
         }
-        error = read_all(descriptor, process->arena.base + data, (uint64_t)(hole - data),
-                         (uint64_t)data);
+        int error =
+            read_all(descriptor, arena->base + data, (uint64_t)(hole - data), (uint64_t)data);
+        if (error != 0) {
+            return error;
+        }
         offset = (uint64_t)hole;
     }
-    return error;
+}
+
+/* What replay relies on to stay within the logs; where in them it begins it cannot know. */
+static int check_worker_states(const struct process *process) {
+    for (uint32_t worker = 0; worker < process->worker_count; worker++) {
+        const struct worker_state *state = pipeline_worker_state(&process->arena, worker);
+        if (state->input_position % RING_ALIGNMENT != 0) {
+            return -EPROTO;
+        }
+    }
+    return 0;
+}
+
+int snapshot_load(struct process *process, int descriptor) {
+    struct arena_header own, header;
+    memcpy(&own, arena_header(&process->arena), sizeof(own));
+    int error = read_all(descriptor, (uint8_t *)&header, sizeof(header), 0);
+    if (error == 0) {
+        error = check_header(&own, &header);
+    }
+    /* The holes of the sparse file are pages of zeros; what fresh state put there must go. */
+    if (error == 0 && madvise(process->arena.base, process->arena.size, MADV_DONTNEED) != 0) {
+        error = -errno;
+    }
+    if (error == 0) {
+        error = read_arena(&process->arena, descriptor);
+    }
+    /* Again: the file may be the master's to write still, and it is this copy that is used. */
+    if (error == 0) {
+        error = check_header(&own, arena_header(&process->arena));
+    }
+    return error == 0 ? check_worker_states(process) : error;
 }

@@ -26,7 +26,10 @@ int snapshot_write(const struct ftmb_arena *arena, int descriptor);
 
 /*
  * Fills the arena of a process that has not started. 0, -EPROTO (not a snapshot of this version),
- * -EINVAL (of another configuration), -errno.
+ * -EINVAL (of another configuration), -errno; after an error the process can only be destroyed.
+ *
+ * What the runtime keeps is checked. What elements keep is taken as it is: a master whose state is
+ * broken has a standby whose state is broken, and that one's crash is its own.
  */
 int snapshot_load(struct process *process, int descriptor);
 

@@ -108,7 +108,7 @@ enum record_fault {
 #define OUTPUT_RECORD_HEADER_SIZE ...
 #define OUTPUT_RECORD_SIZE_MAX ...
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
-                                      const struct record_expectation *expected);
+                                      const struct record_expectation *expected, uint64_t *vector);
 struct cut_queue {
     uint64_t received;
     const uint64_t *vectors;

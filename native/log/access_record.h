@@ -27,6 +27,12 @@ static inline uint64_t access_record_size(uint32_t pal_count) {
     return sizeof(struct access_record) + (uint64_t)pal_count * sizeof(struct pal);
 }
 
+/* Within what a record can be: the logger writes no others, and a standby builds no others. */
+static inline bool access_record_is_sane(const struct access_record *record) {
+    return record->input_count >= 1 && record->input_count <= FTMB_BURST_MAX &&
+           record->pal_count <= RECORD_PALS_MAX;
+}
+
 static inline const struct pal *access_record_pals(const struct access_record *record) {
     return (const struct pal *)(record + 1);
 }

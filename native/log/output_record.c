@@ -6,8 +6,6 @@
  */
 #include "log/output_record.h"
 
-#include <string.h>
-
 static bool port_is_valid(uint8_t port, uint32_t ports) {
     if (port == FTMB_PORT_NONE) {
         return true;
@@ -24,7 +22,7 @@ static uint64_t check_slots(const uint8_t *start, const struct output_record *he
             return 0;
         }
         struct output_slot slot;
-        memcpy(&slot, start + offset, sizeof(slot));
+        ring_copy(&slot, start + offset, sizeof(slot));
         if (slot.length > FTMB_FRAME_SIZE_MAX || !port_is_valid(slot.port, ports) ||
             slot.stride < output_slot_size(slot.length) || slot.stride > OUTPUT_SLOT_SIZE_MAX) {
             return 0;
@@ -39,7 +37,7 @@ static bool pals_are_valid(const uint8_t *start, const struct output_record *hea
     uint32_t next_access = 0;
     for (uint32_t index = 0; index < header->pal_count; index++) {
         struct pal pal;
-        memcpy(&pal, start + header->pals_offset + index * sizeof(pal), sizeof(pal));
+        ring_copy(&pal, start + header->pals_offset + index * sizeof(pal), sizeof(pal));
         bool owner_is_valid = pal.previous_owner < workers || pal.previous_owner == PAL_OWNER_NONE;
         if (!owner_is_valid || pal.access < next_access) {
             return false;
@@ -50,14 +48,11 @@ static bool pals_are_valid(const uint8_t *start, const struct output_record *hea
 }
 
 /* Entries never shrink, and a record's own entry is its own number. */
-static bool vector_is_valid(const uint8_t *start, const struct output_record *header,
+static bool vector_is_valid(const uint64_t *vector, const struct output_record *header,
                             const struct record_expectation *expected) {
-    uint64_t offset = header->pals_offset + (uint64_t)header->pal_count * sizeof(struct pal);
     for (uint32_t worker = 0; worker < header->vector_count; worker++) {
-        uint64_t entry;
-        memcpy(&entry, start + offset + worker * sizeof(entry), sizeof(entry));
-        if (entry < expected->previous_vector[worker] ||
-            (worker == expected->worker && entry != header->number)) {
+        if (vector[worker] < expected->previous_vector[worker] ||
+            (worker == expected->worker && vector[worker] != header->number)) {
             return false;
         }
     }
@@ -65,7 +60,7 @@ static bool vector_is_valid(const uint8_t *start, const struct output_record *he
 }
 
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
-                                      const struct record_expectation *expected) {
+                                      const struct record_expectation *expected, uint64_t *vector) {
     if (header->size < OUTPUT_RECORD_HEADER_SIZE || header->size > expected->available ||
         header->size > OUTPUT_RECORD_SIZE_MAX || header->slot_count > RECORD_SLOTS_MAX ||
         header->pal_count > RECORD_PALS_MAX || header->pals_offset > header->size) {
@@ -94,5 +89,7 @@ enum record_fault output_record_check(const struct output_record *header, const 
     if (!pals_are_valid(start, header, expected->workers)) {
         return RECORD_BAD_PAL;
     }
-    return vector_is_valid(start, header, expected) ? RECORD_FINE : RECORD_BAD_VECTOR;
+    ring_copy(vector, start + header->pals_offset + header->pal_count * sizeof(struct pal),
+              header->vector_count * sizeof(uint64_t));
+    return vector_is_valid(vector, header, expected) ? RECORD_FINE : RECORD_BAD_VECTOR;
 }

@@ -94,9 +94,10 @@ struct record_expectation {
 
 /*
  * Checks a record in memory that its writer may be changing. `header` is the reader's own copy
- * of it, made first; the caller uses that copy from then on.
+ * of it, made first (ring_copy); the vector is copied to `vector` (`workers` entries). The caller
+ * uses these copies from then on; slots are bounded anew whenever one is read (release.h).
  */
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
-                                      const struct record_expectation *expected);
+                                      const struct record_expectation *expected, uint64_t *vector);
 
 #endif

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "ftmb_limits.h"
 
@@ -58,6 +59,15 @@ static inline uint64_t ring_align(uint64_t size) {
 
 static inline void *ring_at(const struct ring *ring, uint64_t position) {
     return ring->data + (position & ring->mask);
+}
+
+/*
+ * Copies out of memory that its writer may be changing meanwhile, such as a master's log. The copy
+ * is what is checked and used: the barrier keeps the compiler from reading the original again.
+ */
+static inline void ring_copy(void *target, const void *source, size_t size) {
+    memcpy(target, source, size);
+    __asm__ volatile("" ::: "memory");
 }
 
 /* R1: acquire; pairs with R2, so that the bytes below the position are seen whole. */

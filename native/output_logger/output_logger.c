@@ -55,17 +55,52 @@ void output_logger_release(struct output_logger *logger) {
     }
 }
 
-/* Takes the next record of a worker into `pending`, if it is whole and right. */
-static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t written) {
-    struct output_queue *queue = &logger->queues[index];
-    uint64_t available = written - queue->position;
-    if (available < OUTPUT_RECORD_HEADER_SIZE || available > queue->ring.size ||
-        queue->received - queue->released == PENDING_RECORDS_MAX - 1) {
-        return false;
+/*
+ * What the standby will compare its own outputs with: taken before anything follows from the
+ * record, so that a master that changes it later cannot make the standby look wrong. False: it
+ * has been changed since it was checked.
+ */
+static bool take_digest(const struct output_queue *queue, struct pending_record *pending) {
+    const uint8_t *slot_start =
+        (const uint8_t *)ring_at(&queue->ring, pending->start) + OUTPUT_RECORD_HEADER_SIZE;
+    pending->digest = 0;
+    pending->output_count = 0;
+    for (uint32_t index = 0; index < pending->header.slot_count; index++) {
+        struct output_slot slot;
+        if (!release_read_slot(queue, pending, slot_start, &slot)) {
+            return false;
+        }
+        if (slot.port != FTMB_PORT_NONE) {
+            pending->digest = digest_add(pending->digest, pending->output_count++, slot.port,
+                                         slot_start + sizeof(slot), slot.length);
+        }
+        slot_start += slot.stride;
+    }
+    return true;
+}
+
+/* Whether a record depends on one that cannot be: the other worker's log has no room for so many.
+ * What is not that far ahead is waited for, UNCOMMITTED_NS at most. */
+static bool depends_on_impossible(const struct output_logger *logger, const uint64_t *vector) {
+    uint64_t ahead_max =
+        PENDING_RECORDS_MAX + logger->queues[0].ring.size / OUTPUT_RECORD_HEADER_SIZE;
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        if (vector[index] > logger->cut[index] + ahead_max) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Copies and checks the record at the queue's position; its vector goes to its place. */
+static enum record_fault check_next(const struct output_logger *logger, uint32_t index,
+                                    uint64_t available, struct pending_record *pending) {
+    const struct output_queue *queue = &logger->queues[index];
+    if (available < OUTPUT_RECORD_HEADER_SIZE || available > queue->ring.size) {
+        return RECORD_BAD_SIZE; /* published backwards, by halves, or more than there can be */
     }
     const uint8_t *start = ring_at(&queue->ring, queue->position);
-    struct pending_record *pending = pending_of(queue, queue->received + 1);
-    memcpy(&pending->header, start, sizeof(pending->header));
+    ring_copy(&pending->header, start, sizeof(pending->header));
     const struct record_expectation expected = {
         .available = available,
         .number = queue->received + 1,
@@ -76,26 +111,45 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
         .workers = logger->workers,
         .ports = logger->input->port_count,
         .is_logged = logger->is_logged};
-    enum record_fault fault = output_record_check(&pending->header, start, &expected);
+    uint64_t *vector =
+        &queue->vectors[(expected.number & (PENDING_RECORDS_MAX - 1)) * (uint64_t)logger->workers];
+    enum record_fault fault = output_record_check(&pending->header, start, &expected, vector);
+    if (fault != RECORD_FINE || !logger->is_logged) {
+        return fault;
+    }
+    pending->start = queue->position;
+    if (!take_digest(queue, pending)) {
+        return RECORD_BAD_SLOT;
+    }
+    return depends_on_impossible(logger, vector) ? RECORD_BAD_VECTOR : RECORD_FINE;
+}
+
+/* Takes the next record of a worker into `pending`, if it is whole and right. */
+static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t written) {
+    struct output_queue *queue = &logger->queues[index];
+    uint64_t available = written - queue->position;
+    if (available == 0 || queue->received - queue->released == PENDING_RECORDS_MAX - 1) {
+        return false;
+    }
+    struct pending_record *pending = pending_of(queue, queue->received + 1);
+    enum record_fault fault = check_next(logger, index, available, pending);
     if (fault != RECORD_FINE) {
         counter_add(&logger->counters.rejected[fault], 1);
         logger->is_rejecting = true;
         POINT(REJECTED, index, fault);
         return false;
     }
-    const struct output_record *header = &pending->header;
     queue->received++;
-    queue->input_sequence += header->input_count;
+    queue->input_sequence += pending->header.input_count;
     pending->start = queue->position;
     pending->input_sequence = queue->input_sequence;
     pending->sent = 0;
     if (logger->is_logged) {
-        memcpy(queue->vector, start + header->pals_offset + header->pal_count * sizeof(struct pal),
+        memcpy(queue->vector,
+               &queue->vectors[(queue->received & (PENDING_RECORDS_MAX - 1)) * logger->workers],
                logger->workers * sizeof(uint64_t));
-        memcpy(&queue->vectors[(queue->received & (PENDING_RECORDS_MAX - 1)) * logger->workers],
-               queue->vector, logger->workers * sizeof(uint64_t));
     }
-    queue->position += header->size;
+    queue->position += pending->header.size;
     POINT(RECEIVED, index, queue->received);
     return true;
 }
@@ -135,24 +189,6 @@ static bool advance_cut(struct output_logger *logger) {
     return advanced > 0;
 }
 
-/* What the standby will compare its own outputs with: a digest of what is about to be sent. */
-static void fill_digest(const struct output_queue *queue, const struct pending_record *pending,
-                        struct access_record *record) {
-    const uint8_t *slot_start =
-        (const uint8_t *)ring_at(&queue->ring, pending->start) + OUTPUT_RECORD_HEADER_SIZE;
-    for (uint32_t index = 0; index < pending->header.slot_count; index++) {
-        struct output_slot slot;
-        if (!release_read_slot(queue, pending, slot_start, &slot)) {
-            return; /* changed since it was checked: the digest will not fit, and will be seen */
-        }
-        if (slot.port != FTMB_PORT_NONE) {
-            record->digest = digest_add(record->digest, record->output_count++, slot.port,
-                                        slot_start + sizeof(slot), slot.length);
-        }
-        slot_start += slot.stride;
-    }
-}
-
 /* Appends a record's access log entry; false while the standby leaves no room for it. */
 static bool append_access(struct output_logger *logger, uint32_t index, uint64_t number) {
     struct output_queue *queue = &logger->queues[index];
@@ -165,13 +201,14 @@ static bool append_access(struct output_logger *logger, uint32_t index, uint64_t
     struct access_record *record = ring_at(&queue->access, queue->access_position);
     *record = (struct access_record){
         .number = number,
+        .digest = pending->digest,
         .input_end = input_queue_end_of(&logger->input->queues[index], pending->input_sequence),
         .input_count = (uint16_t)pending->header.input_count,
+        .output_count = (uint16_t)pending->output_count,
         .pal_count = pending->header.pal_count};
     const uint8_t *start = ring_at(&queue->ring, pending->start);
     memcpy(record + 1, start + pending->header.pals_offset,
            pending->header.pal_count * sizeof(struct pal));
-    fill_digest(queue, pending, record);
     queue->access_position += size;
     counter_add(&logger->counters.pals, pending->header.pal_count);
     POINT(ACCESS_APPENDED, index, number);

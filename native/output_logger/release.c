@@ -6,8 +6,6 @@
  */
 #include "output_logger/release.h"
 
-#include <string.h>
-
 #include "host/cycles.h"
 #include "port/port.h"
 #include "simulator/points.h"
@@ -19,7 +17,7 @@ bool release_read_slot(const struct output_queue *queue, const struct pending_re
     if (start + sizeof(*slot) > end) {
         return false;
     }
-    memcpy(slot, start, sizeof(*slot));
+    ring_copy(slot, start, sizeof(*slot));
     return slot->length <= FTMB_FRAME_SIZE_MAX && slot->stride >= output_slot_size(slot->length) &&
            slot->stride <= (uint64_t)(end - start);
 }

@@ -134,7 +134,7 @@ bool resolution_receive(struct resolution *resolution, const uint8_t *frame, uin
     /* Only from who speaks to us, or whom we asked: no table filled by a stranger. */
     struct neighbour *known = find(resolution, sender, is_for_us && sender != 0);
     bool is_news = is_for_us || (known != NULL && known->is_known); /* a gateway may have moved */
-    if (known != NULL && is_news && !is_own(resolution, sender)) {
+    if (known != NULL && is_news && sender != 0 && !is_own(resolution, sender)) {
         memcpy(known->ethernet, body.sender_ethernet, ETHERNET_ADDRESS_SIZE);
         known->is_known = true;
         known->learnt_ns = now_ns;

@@ -65,9 +65,7 @@ int replay_step(struct worker *worker) {
     if (record == NULL) {
         return WORKER_IDLE;
     }
-    /* The rest can only be of a standby that was given up, whose log was written over. */
-    if (record->number != worker->state->record_number + 1 ||
-        record->input_count > FTMB_BURST_MAX || record->pal_count > RECORD_PALS_MAX) {
+    if (record->number != worker->state->record_number + 1 || !access_record_is_sane(record)) {
         worker_diverge(worker);
     }
     POINT(REPLAY_BEGUN, worker->context.worker, record->number);

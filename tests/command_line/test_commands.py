@@ -86,7 +86,7 @@ def orchestrator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeOrchest
     monkeypatch.setattr(ftmb, "orchestrator", fake, raising=False)
     monkeypatch.setitem(sys.modules, "ftmb.orchestrator", fake)
     elements = SimpleNamespace(
-        element_classes=lambda: {"forward": SimpleNamespace(options=())},
+        element_classes=lambda: {"forward": SimpleNamespace(options=(), steers=False)},
         check_options=lambda *_: [],
     )
     monkeypatch.setitem(sys.modules, "ftmb._native.elements", elements)

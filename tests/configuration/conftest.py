@@ -20,6 +20,7 @@ class FakeOption:
 class FakeClass:
     name: str
     options: tuple[FakeOption, ...] = (FakeOption("inside"), FakeOption("outside"))
+    steers: bool = False
 
 
 def check_options(
