@@ -27,8 +27,9 @@ from typing import Any
 from ftmb._native.elements import Pipeline
 from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings, Peer
 from ftmb._native.process import PAGES_VERSION
-from ftmb.priority import LOGGER_NICE, come_first
+from ftmb.priority import LOGGER_NICE, come_first, session_comes_first
 from ftmb.processes import ports
+from ftmb.processes.arming import arm, note_armed
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message, Refused, Server
 from ftmb.processes.namespace import enter_network_namespace
@@ -338,6 +339,8 @@ def main(arguments: list[str]) -> int:
         come_first(LOGGER_NICE)
         process = LoggerProcess(Path(arguments[0]))
         signal.signal(signal.SIGTERM, lambda *_: setattr(process, "must_stop", True))
+        if process.idle == "sleep":
+            session_comes_first(LOGGER_NICE)
         process.run()
     except Exception as error:
         note("logger failed", reason=str(error), severity="error")

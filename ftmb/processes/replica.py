@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftmb._native import crash_points
 from ftmb._native.elements import Pipeline
 from ftmb._native.process import PAGES_VERSION, Process, ProcessError, ProcessSettings
-from ftmb.priority import REPLICA_NICE, come_first
+from ftmb.priority import REPLICA_NICE, come_first, session_comes_first
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message
 
@@ -136,6 +137,8 @@ class ReplicaProcess:
     def _start(self, cores: list[int] | None) -> None:
         process = self._made()
         come_first(REPLICA_NICE)
+        if process.settings.idle == "sleep":
+            session_comes_first(REPLICA_NICE)
         process.start(cores)
         self.channel.send({"kind": "started", "records": process.replayed()})
 
