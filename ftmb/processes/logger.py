@@ -317,11 +317,12 @@ class LoggerProcess:
             self.spawning += [now] * missing
 
     def _kill_what_stays(self) -> None:
-        """A fenced replica does no harm, but a hung one would keep its memory for ever."""
+        """A fenced replica does no harm, but a hung one would keep its memory for ever. Who is
+        asked to kill it may die first, so it is asked again, and nobody when nobody is there."""
         now = time.monotonic()
-        for replica in self.protection.fenced:
+        for replica in self.protection.fenced if self.orchestrator is not None else ():
             if replica.fenced_at is not None and now - replica.fenced_at > FENCED_PATIENCE_S:
-                replica.fenced_at = None
+                replica.fenced_at = now
                 self._tell_orchestrator({"kind": "kill", "pid": replica.pid})
 
     def _tell_orchestrator(self, message: Message) -> None:
