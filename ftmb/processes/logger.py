@@ -7,7 +7,7 @@ only brings new replicas. Messages, beside those of replica.py:
 
     from the orchestrator    orchestrate {pid}, spawn failed {reason}
     to the orchestrator      spawn {count}, replica failed {reason}, kill {pid}
-    from anybody             status, crash in element, stop; each is answered
+    from anybody             status, crash at {point}, stop; each is answered
 """
 
 from __future__ import annotations
@@ -194,9 +194,7 @@ class LoggerProcess:
             case "fenced":
                 self.protection.history.fenced_count += 1
                 note("fenced", pid=pid)
-            case "orchestrate" | "status" | "crash in element" | "stop" if self._is_replica(
-                channel
-            ):
+            case "orchestrate" | "status" | "crash at" | "stop" if self._is_replica(channel):
                 raise Refused("a replica does not command the box")
             case "orchestrate":
                 self.orchestrator, self.orchestrator_pid = channel, pid
@@ -205,19 +203,15 @@ class LoggerProcess:
                 self.spawning = self.spawning[1:]
             case "status":
                 channel.send({"kind": "status", "status": status_of(self)})
-            case "crash in element":
-                self._crash(channel)
+            case "crash at":
+                channel.send(arm(self.protection, message["point"]))
+            case "armed":
+                note_armed(self.protection, channel, message["point"])
             case "stop":
                 self.must_stop = True
                 channel.send({"kind": "stopping"})
             case unknown:
                 raise Refused(f"unknown kind {unknown!r}")
-
-    def _crash(self, channel: Channel) -> None:
-        master = self.protection.master
-        if master is not None:
-            master.send({"kind": "crash"})
-        channel.send({"kind": "crashing" if master else "no master"})
 
     def _hello(self, channel: Channel, pid: int, message: Message) -> None:
         if message["version"] != PAGES_VERSION:

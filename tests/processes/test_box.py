@@ -50,7 +50,7 @@ def test_it_survives_a_killed_master(box: Callable[..., None], lab: Lab) -> None
 
 def test_it_survives_a_crash_in_an_element(box: Callable[..., None], lab: Lab) -> None:
     box()
-    orchestrator.crash_in_element("test")
+    orchestrator.crash_at("test", "master-in-element")
     pings(lab)
     status = wait_for(lambda s: s["failover_count"] == 1 and s["state"] == "protected")
     assert not status["failovers"][0]["lost_state"]
@@ -268,6 +268,10 @@ HOSTILE = [
     b'{"kind": "hello", "version": 999999}',
     b'{"kind": "prepared"}',
     b'{"kind": "failed"}',
+    b'{"kind": "crash at"}',
+    b'{"kind": "crash at", "point": ["master-in-element"]}',
+    b'{"kind": "crash at", "point": "orchestrator-reaping"}',
+    b'{"kind": "armed", "point": "master-in-element"}',
     b'{"kind": "no such thing"}',
 ]
 
