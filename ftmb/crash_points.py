@@ -21,6 +21,7 @@ class When(Enum):
     START = "the box is started"
     ATTACH = "an orchestrator is started for a box that has none"
     SPAWN = "a spare fails"
+    LOG = "the box's log gets too long"
     END = "the orchestrator is told to end"
 
 

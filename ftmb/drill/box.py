@@ -44,6 +44,10 @@ class RunningBox:
         """No replica is to die at a crash point any more."""
         self._orchestrator.disarm(self.name)
 
+    def lengthen_log(self) -> None:
+        """Beyond what an orchestrator leaves as it is."""
+        self._orchestrator.lengthen_log(self.name)
+
     def start_again(self, crash_at: str | None = None) -> None:
         """For a box that has lost its orchestrator, or has ended."""
         self._orchestrator.start_again(self.name, crash_at)

@@ -182,16 +182,18 @@ class Crasher:
         self._await(_is_alone, "the box did not notice that its orchestrator died")
 
     def _await_its_end(self, point: CrashPoint) -> None:
-        """Spares are failed until it has something to do: first the one that was there before
-        it, then one that it has started itself."""
+        """What it does is provoked: spares fail, first the one that was there before it, then one
+        that it has started itself."""
         deadline = time.monotonic() + REACHED_PATIENCE_S
+        if point.when is When.LOG:
+            self.box.lengthen_log()
         while not _is_alone(status := self.box.status()):
-            if time.monotonic() > deadline or point.when is not When.SPAWN:
+            if time.monotonic() > deadline or point.when is When.ATTACH:
                 raise NotReachedError(
                     f"the orchestrator did not come to {point.name}; "
                     f"what gets there: {point.when.value}"
                 )
-            if _is_whole(status):
+            if point.when is When.SPAWN and _is_whole(status):
                 self._kill(status, "spare")
             self.attend()
             time.sleep(POLL_S)

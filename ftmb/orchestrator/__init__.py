@@ -24,6 +24,7 @@ from ftmb.orchestrator import crash_points, members
 from ftmb.orchestrator.folder import (
     CONFIGURATION_NAME,
     LOG_NAME,
+    LOG_SIZE_MAX,
     OLD_LOG_NAME,
     SOCKET_NAME,
     box_folder,
@@ -179,6 +180,12 @@ def crash_at(name: str, point: str) -> int:
         raise NotRunningError(f"box '{name}': {answer['reason']}")
     pid: int = answer["pid"]
     return pid
+
+
+def lengthen_log(name: str) -> None:
+    """By empty lines, beyond what its orchestrator leaves as it is."""
+    with open(box_folder(name) / LOG_NAME, "ab") as log:
+        log.write(b"\n" * (LOG_SIZE_MAX + 1))
 
 
 def disarm(name: str) -> None:

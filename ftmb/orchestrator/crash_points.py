@@ -24,6 +24,7 @@ ORCHESTRATOR_POINTS = (
     CrashPoint("orchestrator-after-spawn", "a replica started and not noted", When.SPAWN),
     CrashPoint("orchestrator-reaping", "with a replica's end taken in and not noted", When.SPAWN),
     CrashPoint("orchestrator-recounting", "before it tells which are missing", When.SPAWN),
+    CrashPoint("orchestrator-log-copied", "a long log copied, not yet emptied", When.LOG),
     CrashPoint("orchestrator-before-end", "told to end, nothing ended", When.END),
     CrashPoint("orchestrator-logger-ended", "replicas not yet seen to end", When.END),
     CrashPoint("orchestrator-before-clean-up", "all ended, the folder left", When.END),

@@ -10,12 +10,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from ftmb._native import crash_points
+from ftmb._native.check import NativeError
+from ftmb._native.logger import Peer
+from ftmb._native.process import Process
 from ftmb.crash_points import When, all_points
+from tests.native.test_succession import MONITOR, Stepped, records_of
 
 STEPS = """
 import sys
@@ -78,14 +83,71 @@ def test_a_point_that_is_none_is_refused() -> None:
         crash_points.arm("nowhere")
 
 
-def in_child(work: Callable[[], None]) -> int:
+def in_child(work: Callable[[], object]) -> int:
+    """How a child that does this work ends: 0, or by which signal, or 256 when it fails."""
     child = os.fork()
     if child == 0:
         try:
             work()
-        finally:
             os._exit(0)
+        finally:
+            traceback.print_exc()
+            os._exit(1)
     return os.waitpid(child, 0)[1]
+
+
+@pytest.fixture
+def stepped() -> Iterator[tuple[Stepped, Process, Peer]]:
+    """A live master to which ten packets have come."""
+    box = Stepped(MONITOR)
+    master, peer = box.replica(1)
+    box.logger.change_master(peer)
+    box.run(master, 3)
+    box.arrive(0, 10, size=60)
+    yield box, master, peer
+    for process in box.processes:
+        process.close()
+    box.logger.close()
+    for port in box.ports.values():
+        port.close()
+
+
+@pytest.mark.parametrize(
+    ("armed", "published"), [("master-before-publish", 0), ("master-after-publish", 1)]
+)
+def test_a_record_is_published_or_not(
+    stepped: tuple[Stepped, Process, Peer], armed: str, published: int
+) -> None:
+    """The output log is shared with the process that dies."""
+    box, master, peer = stepped
+    before = len(records_of(box, peer, 0))
+
+    def work() -> None:
+        crash_points.arm(armed)
+        master.step(0)
+
+    assert in_child(work) == signal.SIGKILL
+    assert len(records_of(box, peer, 0)) == before + published
+
+
+def test_a_child_that_dies_leaves_half_a_snapshot_and_the_next_one_is_whole(
+    stepped: tuple[Stepped, Process, Peer],
+) -> None:
+    box, master, _ = stepped
+    spare, _ = box.replica(2)
+
+    def work() -> None:
+        crash_points.arm("master-snapshot-child")
+        descriptors = [os.memfd_create("snapshot") for _ in range(2)]
+        ends = [os.waitpid(master.begin_snapshot(each)[0], 0)[1] for each in descriptors]
+        assert ends == [signal.SIGKILL, 0]
+        half, whole = (os.fstat(each).st_blocks for each in descriptors)
+        assert 0 < half < whole
+        with pytest.raises(NativeError):
+            spare.load_snapshot(descriptors[0])
+        spare.load_snapshot(descriptors[1])
+
+    assert in_child(work) == 0
 
 
 def test_the_orchestrator_is_armed_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
