@@ -178,7 +178,8 @@ class Crasher:
         return outcome
 
     def _lose_orchestrator(self) -> None:
-        self._kill(self.box.status(), "orchestrator")
+        if not _is_alone(status := self.box.status()):
+            self._kill(status, "orchestrator")
         self._await(_is_alone, "the box did not notice that its orchestrator died")
 
     def _await_its_end(self, point: CrashPoint) -> None:
