@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/crash_point.h"
 #include "simulator/points.h"
 
 void process_set_phase(struct process *process, enum process_phase phase) {
@@ -164,6 +165,7 @@ static bool has_finished_replay(struct worker *worker) {
 /* Nobody goes live before everybody has finished: a live worker may touch any shared state. */
 static enum worker_progress step_to_live(struct worker *worker) {
     struct process *process = worker->process;
+    CRASH_POINT(STANDBY_EPOCH_COME);
     if (!has_finished_replay(worker)) {
         return (enum worker_progress)replay_step(worker);
     }
@@ -172,9 +174,11 @@ static enum worker_progress step_to_live(struct worker *worker) {
         !PLANTED(LIVE_BEFORE_ALL_FINISHED)) {
         return WORKER_IDLE;
     }
+    CRASH_POINT(STANDBY_ALL_REPLAYED);
     worker->mode = process->is_logged ? WORKER_LOGGED : WORKER_UNLOGGED;
     process_set_phase(process, PHASE_LIVE);
     POINT(LIVE, worker->context.worker, worker->state->record_number);
+    CRASH_POINT(STANDBY_GOING_LIVE);
     return WORKER_BUSY;
 }
 
@@ -298,8 +302,4 @@ void process_stop(struct process *process) {
             process->has_thread[index] = false;
         }
     }
-}
-
-void process_crash(struct process *process, uint32_t worker) {
-    atomic_store_explicit(&process->workers[worker].fault, 1, memory_order_relaxed);
 }

@@ -83,8 +83,6 @@ int process_start(struct process *process, const int *cores);
 void process_stop(struct process *process);
 /* One step of one worker on the caller's thread: for tests and simulation. */
 enum worker_progress process_step(struct process *process, uint32_t worker);
-/* Makes a worker raise SIGSEGV in the middle of its next burst. */
-void process_crash(struct process *process, uint32_t worker);
 
 void process_set_phase(struct process *process, enum process_phase phase);
 uint64_t process_replayed(const struct process *process, uint32_t worker);

@@ -6,9 +6,9 @@
  */
 #include "master/worker.h"
 
-#include <signal.h>
 #include <string.h>
 
+#include "host/crash_point.h"
 #include "host/cycles.h"
 #include "host/process.h"
 #include "log/input_record.h"
@@ -76,13 +76,6 @@ static void enter_stage(struct worker *worker, uint32_t stage, uint64_t now_ns) 
         arena_at(worker->arena, header->element_state[stage][worker->context.worker]);
 }
 
-/* The drill's SIGSEGV in an element: in the middle of a burst, with half of it done. */
-static void crash_if_asked(struct worker *worker) {
-    if (atomic_load_explicit(&worker->fault, memory_order_relaxed) != 0) {
-        raise(SIGSEGV);
-    }
-}
-
 /* Runs the packets of builder slots [first, end) through every element. */
 static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
     struct ftmb_packet *batch[FTMB_BURST_MAX];
@@ -95,7 +88,7 @@ static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
     for (uint32_t stage = 0; stage < pipeline->count && count > 0; stage++) {
         enter_stage(worker, stage, batch[0]->time_ns);
         pipeline->stages[stage].element->process(&worker->context, batch, count);
-        crash_if_asked(worker);
+        CRASH_POINT(MASTER_IN_ELEMENT);
         bool is_last = stage + 1 == pipeline->count;
         uint32_t kept = 0;
         for (uint32_t index = 0; index < count && !is_last; index++) {
@@ -144,6 +137,7 @@ void worker_build(struct worker *worker, uint8_t *record, uint32_t input_count) 
         POINT(INPUT_READ, worker->context.worker, worker->state->input_position);
         if (input->kind == INPUT_TICK) {
             run_batch(worker, first, builder->slot_count);
+            CRASH_POINT(MASTER_MID_RECORD);
             run_tick(worker, input);
             first = builder->slot_count;
         } else {
@@ -205,8 +199,10 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
     worker->output_position += record->size;
     worker->output_records++;
     POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);
+    CRASH_POINT(MASTER_BEFORE_PUBLISH);
     ring_publish(&worker->output, worker->output_position);
     POINT(RECORD_PUBLISHED, worker->context.worker, state->record_number);
+    CRASH_POINT(MASTER_AFTER_PUBLISH);
 }
 
 /*

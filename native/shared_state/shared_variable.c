@@ -6,6 +6,7 @@
  */
 #include "shared_state/shared_variable.h"
 
+#include "host/crash_point.h"
 #include "host/idle.h"
 #include "log/output_record.h"
 #include "master/worker.h"
@@ -49,6 +50,7 @@ static void acquire_logged(struct worker *worker, struct ftmb_shared *variable) 
                                              .previous_count = variable->count,
                                              .previous_owner = variable->owner});
         take_over(worker, variable);
+        CRASH_POINT(MASTER_IN_HAND_OVER);
     }
 }
 
@@ -70,6 +72,7 @@ static void acquire_in_replay(struct worker *worker, struct ftmb_shared *variabl
     }
     if (pal != NULL) {
         take_over(worker, variable);
+        CRASH_POINT(STANDBY_IN_HAND_OVER);
     }
 }
 

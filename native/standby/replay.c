@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "standby/replay.h"
 
+#include "host/crash_point.h"
 #include "host/process.h"
 #include "log/digest.h"
 #include "master/worker.h"
@@ -72,6 +73,7 @@ int replay_step(struct worker *worker) {
     replay->record = record;
     replay->next_pal = 0;
     worker_build(worker, worker->scratch, record->input_count);
+    CRASH_POINT(STANDBY_IN_REPLAY);
     worker_advance_record(worker);
     POINT(REPLAY_BUILT, worker->context.worker, record->number);
 
