@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native drill test lint format bench clean
+.PHONY: help setup native drill soak simulate test lint format bench clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,6 +22,12 @@ native: setup ## The C libraries and their Python bindings
 
 drill: setup native ## The main job: a NAT under real traffic, killed again and again
 	.venv/bin/ftmb drill $(DRILL)
+
+soak: setup native ## Failures of all kinds for 10 minutes (SOAK="--minutes 480"): does anything grow?
+	.venv/bin/ftmb soak $(SOAK)
+
+simulate: setup native ## 20,000 schedules of the protocol (SIMULATE="--minutes 480")
+	.venv/bin/ftmb simulate $(or $(SIMULATE),--seeds 0:20000)
 
 test: setup native lint ## Lint and all tests
 	$(PYTHON) -m pytest $(TESTS)

@@ -13,6 +13,7 @@ import click
 import ftmb as package
 from ftmb.command_line import ExitStatus
 from ftmb.command_line.simulate import simulate
+from ftmb.command_line.soak import soak
 
 if TYPE_CHECKING:
     from ftmb.crash_points import CrashPoint
@@ -22,7 +23,7 @@ CONFIGURATION = click.Path(dir_okay=False, path_type=Path)
 EPILOG = """\b
 Exit status:
   0    fine
-  1    a guarantee was broken (drill, simulate)
+  1    a guarantee was broken (drill, simulate, soak)
   2    wrong usage, or a configuration with problems
   3    the box could not be started, or is not running
   4    the box is running but unprotected
@@ -43,10 +44,12 @@ def ftmb() -> None:
       ftmb down                stop it
       ftmb drill               a NAT under real traffic, killed again and again
       ftmb simulate            the protocol under thousands of schedules
+      ftmb soak                every kind of failure, for a long time
     """
 
 
 ftmb.add_command(simulate)
+ftmb.add_command(soak)
 
 
 @ftmb.command()

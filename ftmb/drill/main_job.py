@@ -28,8 +28,8 @@ def run_drill(settings: DrillSettings) -> int:
     if os.geteuid() != 0:
         raise LabError("the lab is made of network namespaces: run the drill as root")
     console = Console()
-    with _ended_by_signals():
-        return conclude(settings, _runs(settings, _teller(console)), console)
+    with ended_by_signals():
+        return conclude(settings, _runs(settings, teller(console)), console)
 
 
 def _runs(settings: DrillSettings, say: Say) -> list[RunResult]:
@@ -78,7 +78,7 @@ def _write(settings: DrillSettings, results: list[RunResult], report: Report) ->
     (folder / "report.html").write_text(page)
 
 
-def _teller(console: Console) -> Say:
+def teller(console: Console) -> Say:
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -90,7 +90,7 @@ def _teller(console: Console) -> Say:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Ctrl-C and SIGTERM take everything down by an exception; a second one does not cut that."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -55,13 +55,13 @@ def run(settings: DrillSettings, protected: bool, times: int, say: Say) -> RunRe
             "datagrams a second"
         )
         traffic.start()
-        _attend(traffic, settings.warm_up_s)
+        attend(traffic, settings.warm_up_s)
         for failure in failures.under_traffic():
-            _attend(traffic, chance.uniform(PAUSE_MIN_S, PAUSE_MAX_S))
+            attend(traffic, chance.uniform(PAUSE_MIN_S, PAUSE_MAX_S))
             failures.fail(failure, protected, traffic)
             if not protected:
-                _attend(traffic, UNPROTECTED_PAUSE_S)
-        _attend(traffic, settings.settle_s)
+                attend(traffic, UNPROTECTED_PAUSE_S)
+        attend(traffic, settings.settle_s)
         say("stopping the traffic and counting")
         figures, status = traffic.stop(), box.status()
         failures.end_box()
@@ -111,7 +111,7 @@ class Failures:
         self.say(f"failure {number}/{times}: {outcome.failure.value}: {_summary(outcome)}")
 
 
-def _attend(traffic: Traffic, seconds: float) -> None:
+def attend(traffic: Traffic, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         traffic.attend()
