@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native drill test lint format bench clean
+.PHONY: help setup native drill test sanitize lint format bench clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,6 +25,10 @@ drill: setup native ## The main job: a NAT under real traffic, killed again and 
 
 test: setup native lint ## Lint and all tests
 	$(PYTHON) -m pytest $(TESTS)
+
+sanitize: setup native ## The core's tests under the address, undefined-behaviour and thread sanitizers
+	$(PYTHON) tests/sanitize/sanitized.py address $(TESTS)
+	$(PYTHON) tests/sanitize/sanitized.py thread $(TESTS)
 
 format: setup ## Formats Python and C in place
 	scripts/lint.sh --format

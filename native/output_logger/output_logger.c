@@ -137,8 +137,8 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
         logger->is_rejecting = true;
         return false;
     }
-    queue->received++;
-    queue->input_sequence += pending->header.input_count;
+    counter_add(&queue->received, 1);
+    counter_add(&queue->input_sequence, pending->header.input_count);
     pending->start = queue->position;
     pending->input_sequence = queue->input_sequence;
     pending->sent = 0;
@@ -205,7 +205,7 @@ static bool append_access(struct output_logger *logger, uint32_t index, uint64_t
     const uint8_t *start = ring_at(&queue->ring, pending->start);
     memcpy(record + 1, start + pending->header.pals_offset,
            pending->header.pal_count * sizeof(struct pal));
-    queue->access_position += size;
+    counter_add(&queue->access_position, size);
     counter_add(&logger->counters.pals, pending->header.pal_count);
     return true;
 }
@@ -275,9 +275,9 @@ static void free_logs(struct output_logger *logger) {
         uint64_t limit = free_limit(logger, index);
         while (queue->access_retained < limit && queue->access_number < queue->released) {
             const struct access_record *record = ring_at(&queue->access, queue->access_retained);
-            queue->access_retained += access_record_size(record->pal_count);
+            counter_add(&queue->access_retained, access_record_size(record->pal_count));
             queue->access_number = record->number;
-            input->retained_position = record->input_end;
+            counter_set(&input->retained_position, record->input_end);
             input->retained_sequence += record->input_count;
         }
     }
@@ -290,7 +290,7 @@ static void free_unlogged(struct output_logger *logger) {
         if (queue->access_number < queue->released) {
             queue->access_number = queue->released;
             uint64_t sequence = pending_of(queue, queue->released)->input_sequence;
-            input->retained_position = input_queue_end_of(input, sequence);
+            counter_set(&input->retained_position, input_queue_end_of(input, sequence));
             input->retained_sequence = sequence;
         }
     }
@@ -374,9 +374,9 @@ static bool finish_epoch(struct output_logger *logger) {
 static void go_back_to_cut(struct output_logger *logger, uint32_t index) {
     struct output_queue *queue = &logger->queues[index];
     if (queue->received > logger->cut[index]) {
-        queue->received = logger->cut[index];
-        queue->input_sequence =
-            queue->received == 0 ? 0 : pending_of(queue, queue->received)->input_sequence;
+        counter_set(&queue->received, logger->cut[index]);
+        counter_set(&queue->input_sequence,
+                    queue->received == 0 ? 0 : pending_of(queue, queue->received)->input_sequence);
     }
     queue->position = 0;
     memset(queue->vector, 0, sizeof(queue->vector));
@@ -398,7 +398,7 @@ bool output_logger_change_master(struct output_logger *logger, const struct next
     logger->successor = next != NULL ? next->page : NULL;
     atomic_store_explicit(&logger->first_output_ns, 0, memory_order_relaxed);
     if (next != NULL) {
-        logger->epoch = next->epoch;
+        atomic_store_explicit(&logger->epoch, next->epoch, memory_order_relaxed);
         /* P1: release; the final cut of the epoch before is seen by whoever sees this epoch. */
         atomic_store_explicit(&logger->page->epoch, next->epoch, memory_order_release);
     }
@@ -412,8 +412,8 @@ void output_logger_set_standby(struct output_logger *logger, const struct proces
 void output_logger_discard_input(struct output_logger *logger) {
     for (uint32_t index = 0; index < logger->workers && !logger->has_master; index++) {
         struct input_queue *input = &logger->input->queues[index];
-        logger->queues[index].input_sequence = input->sequence;
+        counter_set(&logger->queues[index].input_sequence, input->sequence);
         input->retained_sequence = input->sequence;
-        input->retained_position = input->position;
+        counter_set(&input->retained_position, input->position);
     }
 }

@@ -144,7 +144,7 @@ uint64_t release_committed(struct output_logger *logger) {
             }
             end = pending->start + pending->header.size;
             slots += pending->header.slot_count;
-            queue->released++;
+            counter_add(&queue->released, 1);
         }
         if (queue->released != before) {
             ring_consume(&queue->ring, end);
