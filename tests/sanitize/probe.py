@@ -19,7 +19,7 @@ def test_thread() -> None:
     frame = bytes(64)
 
     def push() -> None:
-        for _ in range(20_000):
+        for _ in range(3_000):
             lib.memory_port_push(port.pointer, frame, len(frame))
 
     threads = [threading.Thread(target=push) for _ in range(2)]
