@@ -133,6 +133,28 @@ def test_a_record_of_the_greatest_size_is_a_record() -> None:
         mad.close()
 
 
+def test_pals_that_never_come_true_hold_up_that_standby_and_nobody_else() -> None:
+    """Whole, so the logger cannot know; its worker's heartbeat stands still, and it is given up."""
+    with Box([MONITOR], PORTS, 2) as box:
+        mad = MadMaster(box)
+        for number in range(16):
+            box.inject("left", frame(number))
+        box.step()
+        logged = box.logger.queue_counts(0)["logged"]
+        assert logged > 1
+        pals = [(0, 1, 9, 77, 1)]
+        mad.send(replace(mad.record(), input_count=logged, pals=pals).encode())
+        assert mad.rejected() == []
+        assert box.logger.committed()[0] == 1
+        for _ in range(50):
+            box.step()
+        assert box.standby_peer.replayed()[0] == 0
+        mad.close()
+        box.standby.close()  # it can be ended, though it waits for what never comes
+        box.standby, box.standby_peer = box._new_process()
+        box.standby.start()
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_noise_over_the_whole_log_and_its_header(seed: int) -> None:
     with Box([MONITOR], PORTS, 2) as box:
