@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native drill soak simulate test lint format bench clean
+.PHONY: help setup native drill soak simulate test sanitize lint format bench clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,10 @@ simulate: setup native ## 20,000 schedules of the protocol (SIMULATE="--minutes 
 
 test: setup native lint ## Lint and all tests
 	$(PYTHON) -m pytest $(TESTS)
+
+sanitize: setup native ## The core's tests under the address, undefined-behaviour and thread sanitizers
+	$(PYTHON) tests/sanitize/sanitized.py address $(TESTS)
+	$(PYTHON) tests/sanitize/sanitized.py thread $(TESTS)
 
 format: setup ## Formats Python and C in place
 	scripts/lint.sh --format

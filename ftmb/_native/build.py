@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Builds a cffi module over one of the C libraries: `build.py core|dpdk BUILD_FOLDER`.
+"""Builds a cffi module over one of the C libraries: `build.py core|dpdk BUILD_FOLDER INTO_FOLDER`.
 
 The declarations stand in native/include/*.cdef.h, apart from this; the C compiler checks them
 against the real headers.
@@ -38,8 +38,8 @@ def pkg_config(*arguments: str) -> list[str]:
     return subprocess.check_output(["pkg-config", *arguments], text=True).split()
 
 
-def build(name: str, build_folder: Path) -> None:
-    """Compiles ftmb._native._<name> and leaves it beside this file."""
+def build(name: str, build_folder: Path, into: Path) -> None:
+    """Compiles ftmb._native._<name> into a folder."""
     builder = cffi.FFI()
     builder.cdef((ROOT / f"native/include/ftmb_{name}.cdef.h").read_text())
     libraries = pkg_config("--libs", "libdpdk") if name == "dpdk" else []
@@ -55,9 +55,10 @@ def build(name: str, build_folder: Path) -> None:
     temporary = build_folder / "cffi"
     temporary.mkdir(parents=True, exist_ok=True)
     built = Path(builder.compile(tmpdir=str(temporary), verbose=False))
-    os.replace(built, HERE / f"_{name}.abi3.so")
+    into.mkdir(parents=True, exist_ok=True)
+    os.replace(built, into / f"_{name}.abi3.so")
 
 
 if __name__ == "__main__":
     os.environ.setdefault("CC", "gcc")
-    build(sys.argv[1], Path(sys.argv[2]))
+    build(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

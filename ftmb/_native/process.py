@@ -142,7 +142,7 @@ class Process:
         return bool(lib.phase_of_process(self._page) == lib.PHASE_LIVE)
 
     def replayed(self) -> list[int]:
-        """For each worker, the last record that its state includes."""
+        """For each worker, the last record that its state includes; before `start`, or held."""
         workers = range(self.settings.workers)
         return [int(lib.process_replayed(self.pointer, worker)) for worker in workers]
 

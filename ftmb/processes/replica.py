@@ -137,10 +137,11 @@ class ReplicaProcess:
     def _start(self, cores: list[int] | None) -> None:
         process = self._made()
         come_first(REPLICA_NICE)
+        records = process.replayed()  # once started, this is the workers' to know
         if process.settings.idle == "sleep":
             session_comes_first(REPLICA_NICE)
         process.start(cores)
-        self.channel.send({"kind": "started", "records": process.replayed()})
+        self.channel.send({"kind": "started", "records": records})
 
     def _begin_snapshot(self, epoch: int, descriptor: int) -> None:
         """For the standby with this epoch. What fails is told, and is not the master's end."""

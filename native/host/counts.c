@@ -7,6 +7,12 @@ static uint64_t load(const _Atomic uint64_t *counter) {
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/* The later end is read last, so that a log never seems to hold less than nothing. */
+static uint64_t between(const _Atomic uint64_t *start, const _Atomic uint64_t *end) {
+    uint64_t from = atomic_load_explicit(start, memory_order_acquire);
+    return load(end) - from;
+}
+
 void counts_of_port(struct port *port, struct port_counts *counts) {
     const struct port_counters *counters = &port->counters;
     *counts = (struct port_counts){.received = load(&counters->received),
@@ -41,17 +47,17 @@ void counts_of_logger(const struct logger *logger, struct logger_counts *counts)
 void counts_of_queue(const struct logger *logger, uint32_t worker, struct queue_counts *counts) {
     const struct input_queue *input = &logger->input.queues[worker];
     const struct output_queue *output = &logger->output.queues[worker];
-    *counts =
-        (struct queue_counts){.logged = input->sequence,
-                              .dropped = load(&input->dropped),
-                              .input_fill = input->position - input->retained_position,
-                              .input_size = input->ring.size,
-                              .access_fill = output->access_position - output->access_retained,
-                              .access_size = output->access.size,
-                              .received = output->received,
-                              .committed = logger_committed(logger, worker),
-                              .released = output->released,
-                              .consumed = output->input_sequence};
+    *counts = (struct queue_counts){
+        .logged = load(&input->sequence),
+        .dropped = load(&input->dropped),
+        .input_fill = between(&input->retained_position, &input->position),
+        .input_size = input->ring.size,
+        .access_fill = between(&output->access_retained, &output->access_position),
+        .access_size = output->access.size,
+        .received = load(&output->received),
+        .committed = logger_committed(logger, worker),
+        .released = load(&output->released),
+        .consumed = load(&output->input_sequence)};
 }
 
 void counts_of_worker(const struct process_page *page, uint32_t worker,

@@ -64,8 +64,8 @@ static struct input_record *reserve(struct input_queue *queue, uint16_t length) 
         return NULL;
     }
     struct input_record *record = ring_at(&queue->ring, queue->position);
-    queue->position += size;
-    queue->sequence++;
+    counter_add(&queue->position, size);
+    counter_add(&queue->sequence, 1);
     queue->ends[queue->sequence & (queue->capacity - 1)] =
         (uint32_t)(queue->position / RING_ALIGNMENT);
     return record;

@@ -23,11 +23,12 @@
 
 #define INPUT_BYTES_PER_RECORD_MIN 64U /* what the index of record ends is sized by */
 
+/* What is atomic here only the packet thread changes: the control thread looks at it. */
 struct input_queue {
     struct ring ring;
-    uint64_t position; /* bytes logged; published at the end of a poll */
-    uint64_t sequence; /* records logged */
-    uint64_t retained_position;
+    _Atomic uint64_t position; /* bytes logged; published at the end of a poll */
+    _Atomic uint64_t sequence; /* records logged */
+    _Atomic uint64_t retained_position;
     uint64_t retained_sequence;
     /* Where record `sequence` ends, in units of RING_ALIGNMENT: the logger's own memory, so that
      * what a master says it consumed can be checked. */

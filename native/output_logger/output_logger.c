@@ -139,8 +139,8 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
         POINT(REJECTED, index, fault);
         return false;
     }
-    queue->received++;
-    queue->input_sequence += pending->header.input_count;
+    counter_add(&queue->received, 1);
+    counter_add(&queue->input_sequence, pending->header.input_count);
     pending->start = queue->position;
     pending->input_sequence = queue->input_sequence;
     pending->sent = 0;
@@ -209,7 +209,7 @@ static bool append_access(struct output_logger *logger, uint32_t index, uint64_t
     const uint8_t *start = ring_at(&queue->ring, pending->start);
     memcpy(record + 1, start + pending->header.pals_offset,
            pending->header.pal_count * sizeof(struct pal));
-    queue->access_position += size;
+    counter_add(&queue->access_position, size);
     counter_add(&logger->counters.pals, pending->header.pal_count);
     POINT(ACCESS_APPENDED, index, number);
     return true;
@@ -282,9 +282,9 @@ static void free_logs(struct output_logger *logger) {
         uint64_t limit = free_limit(logger, index) + (PLANTED(LOG_FREED_EARLY) ? 1 : 0);
         while (queue->access_retained < limit && queue->access_number < queue->released) {
             const struct access_record *record = ring_at(&queue->access, queue->access_retained);
-            queue->access_retained += access_record_size(record->pal_count);
+            counter_add(&queue->access_retained, access_record_size(record->pal_count));
             queue->access_number = record->number;
-            input->retained_position = record->input_end;
+            counter_set(&input->retained_position, record->input_end);
             input->retained_sequence += record->input_count;
             POINT(FREED, index, queue->access_number);
         }
@@ -298,7 +298,7 @@ static void free_unlogged(struct output_logger *logger) {
         if (queue->access_number < queue->released) {
             queue->access_number = queue->released;
             uint64_t sequence = pending_of(queue, queue->released)->input_sequence;
-            input->retained_position = input_queue_end_of(input, sequence);
+            counter_set(&input->retained_position, input_queue_end_of(input, sequence));
             input->retained_sequence = sequence;
         }
     }
@@ -383,10 +383,11 @@ static bool finish_epoch(struct output_logger *logger) {
 static void go_back_to_cut(struct output_logger *logger, uint32_t index) {
     struct output_queue *queue = &logger->queues[index];
     if (queue->received > logger->cut[index] && !PLANTED(RECEIVED_KEPT_AT_FENCE)) {
-        queue->received = logger->cut[index];
+        counter_set(&queue->received, logger->cut[index]);
         if (!PLANTED(INPUT_KEPT_AT_FENCE)) {
-            queue->input_sequence =
-                queue->received == 0 ? 0 : pending_of(queue, queue->received)->input_sequence;
+            counter_set(
+                &queue->input_sequence,
+                queue->received == 0 ? 0 : pending_of(queue, queue->received)->input_sequence);
         }
     }
     queue->position = 0;
@@ -415,7 +416,7 @@ bool output_logger_change_master(struct output_logger *logger, const struct next
     logger->successor = next != NULL ? next->page : NULL;
     atomic_store_explicit(&logger->first_output_ns, 0, memory_order_relaxed);
     if (next != NULL) {
-        logger->epoch = next->epoch;
+        atomic_store_explicit(&logger->epoch, next->epoch, memory_order_relaxed);
         /* P1: release; the final cut of the epoch before is seen by whoever sees this epoch. */
         atomic_store_explicit(&logger->page->epoch, next->epoch, memory_order_release);
         POINT(EPOCH_BEGUN, next->epoch, 0);
@@ -430,8 +431,8 @@ void output_logger_set_standby(struct output_logger *logger, const struct proces
 void output_logger_discard_input(struct output_logger *logger) {
     for (uint32_t index = 0; index < logger->workers && !logger->has_master; index++) {
         struct input_queue *input = &logger->input->queues[index];
-        logger->queues[index].input_sequence = input->sequence;
+        counter_set(&logger->queues[index].input_sequence, input->sequence);
         input->retained_sequence = input->sequence;
-        input->retained_position = input->position;
+        counter_set(&input->retained_position, input->position);
     }
 }

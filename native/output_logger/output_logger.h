@@ -41,19 +41,21 @@ struct pending_record {
     uint32_t output_count;       /* packets that leave */
 };
 
+/* What is atomic here only the packet thread changes, by counter_set() and counter_add(): the
+ * control thread looks at it. */
 struct output_queue {
-    struct ring ring;  /* of the present master; borrowed */
-    uint64_t position; /* received up to here */
-    uint64_t received; /* record numbers */
-    uint64_t released;
-    uint64_t ring_records;             /* of the present master, released */
-    uint64_t input_sequence;           /* consumed by the records received */
+    struct ring ring;          /* of the present master; borrowed */
+    uint64_t position;         /* received up to here */
+    _Atomic uint64_t received; /* record numbers */
+    _Atomic uint64_t released;
+    uint64_t ring_records;     /* of the present master, released */
+    _Atomic uint64_t input_sequence;   /* consumed by the records received */
     uint64_t vector[FTMB_WORKERS_MAX]; /* of the last record received */
     struct pending_record *pending;    /* by number, PENDING_RECORDS_MAX */
     uint64_t *vectors;                 /* likewise, `workers` entries each */
     struct ring access;
-    uint64_t access_position;
-    uint64_t access_retained;
+    _Atomic uint64_t access_position;
+    _Atomic uint64_t access_retained;
     uint64_t access_number; /* of the last record that the standby has let go */
 };
 
@@ -74,9 +76,9 @@ struct output_logger {
     uint64_t cut[FTMB_WORKERS_MAX];       /* greatest, by cut_advance */
     uint64_t committed[FTMB_WORKERS_MAX]; /* of it, what is in the access log */
     uint32_t workers;
-    uint32_t epoch;
-    bool is_logged;  /* protection: else everything received is released */
-    bool has_master; /* rings of a master are attached */
+    _Atomic uint32_t epoch; /* changed by the packet thread alone */
+    bool is_logged;         /* protection: else everything received is released */
+    bool has_master;        /* rings of a master are attached */
     bool has_new_records;
     _Atomic bool is_rejecting; /* the present master wrote garbage; nothing more is read from it */
     _Atomic uint64_t first_output_ns; /* of this epoch; 0: none yet */

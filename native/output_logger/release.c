@@ -3,6 +3,16 @@
  * A record is released when each of its slots is out. A port that is busy takes only some; then
  * the bits in `sent` say which, and the next round goes on from there: that keeps the order per
  * worker and port, and sends nothing twice.
+ *
+ * Frames go to the port from the master's own memory: a copy of each would cost what one more hop
+ * does. So a master that goes mad between the check of a record and its sending can still
+ *
+ * - change bytes of frames, which then leave changed (so could it have before it wrote them);
+ * - break a slot's header: it and those behind it in that record are not sent, and are lost. The
+ *   master is rejected, and what else is committed leaves.
+ *
+ * The standby is not touched by either: the digest that it compares with was taken when the record
+ * was received (take_digest() in output_logger.c), so it takes over with all state.
  */
 #include "output_logger/release.h"
 
@@ -148,7 +158,7 @@ uint64_t release_committed(struct output_logger *logger) {
             }
             end = pending->start + pending->header.size;
             slots += pending->header.slot_count;
-            queue->released++;
+            counter_add(&queue->released, 1);
             POINT(RELEASED, index, queue->released);
         }
         if (queue->released != before) {

@@ -59,9 +59,12 @@ struct port {
     struct port_counters counters;
 };
 
+/* Numbers that one thread changes and others may look at: a plain load and store each. */
+static inline void counter_set(_Atomic uint64_t *counter, uint64_t value) {
+    atomic_store_explicit(counter, value, memory_order_relaxed);
+}
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t amount) {
-    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, value + amount, memory_order_relaxed);
+    counter_set(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount);
 }
 
 #endif
