@@ -9,6 +9,7 @@ OPTIMIZE ?= -O3
 NATIVE_BUILD := build/native
 CORE_MODULE := ftmb/_native/_core.abi3.so
 DPDK_MODULE := ftmb/_native/_dpdk.abi3.so
+SIMULATOR := ftmb/_native/ftmb-simulator
 
 # `make native-modules SANITIZE=address` (and undefined behaviour) or SANITIZE=thread: the core
 # alone, into a folder of its own, which FTMB_NATIVE names to those who import it from there. What
@@ -20,6 +21,7 @@ NATIVE_BUILD := build/sanitize/$(SANITIZE)
 OPTIMIZE := -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized $(SANITIZER_FLAGS)
 CORE_MODULE := $(NATIVE_BUILD)/modules/_core.abi3.so
 DPDK_MODULE :=
+SIMULATOR :=
 export CFLAGS := $(SANITIZER_FLAGS)
 endif
 
@@ -34,10 +36,8 @@ CORE_OBJECTS := $(CORE_SOURCES:%.c=$(NATIVE_BUILD)/%.o)
 DPDK_SOURCES := $(wildcard native/port/dpdk_*.c) native/port/address_resolution.c
 DPDK_OBJECTS := $(DPDK_SOURCES:%.c=$(NATIVE_BUILD)/%.o)
 
-
 # The simulator: the same protocol and elements compiled once more, with named points and small
 # limits. What the host does for a process (life.c) and real ports stay out.
-SIMULATOR := ftmb/_native/ftmb-simulator
 SIMULATOR_SOURCES := $(wildcard native/simulator/*.c) \
 	$(filter-out native/host/life.c native/port/%.c,$(PROTOCOL_SOURCES))
 SIMULATOR_OBJECTS := $(SIMULATOR_SOURCES:%.c=$(NATIVE_BUILD)/simulator/%.o)
@@ -51,7 +51,7 @@ $(NATIVE_BUILD)/simulator/%.o: %.c
 	@echo "  cc      $< (simulator)"
 	@$(CC) $(CORE_FLAGS) -O2 -DFTMB_SIMULATION -c $< -o $@
 
-$(SIMULATOR): $(SIMULATOR_OBJECTS)
+ftmb/_native/ftmb-simulator: $(SIMULATOR_OBJECTS)
 	@echo "  link    $@"
 	@$(CC) $(CORE_FLAGS) -o $@ $(SIMULATOR_OBJECTS)
 

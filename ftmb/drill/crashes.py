@@ -13,7 +13,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ftmb.crash_points import CrashPoint, When
@@ -110,7 +110,8 @@ class Crasher:
     @staticmethod
     def _kill(status: Status, role: str) -> int:
         pid = _pid(status, role)
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have ended by itself since
+            os.kill(pid, signal.SIGKILL)
         return pid
 
     @contextmanager

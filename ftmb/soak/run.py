@@ -124,11 +124,15 @@ class _Soaking:
             self._sample()
 
     def _strike(self, blow: Blow) -> None:
-        if isinstance(blow.failure, CrashPoint):
-            outcome = Crasher(self.box, self.traffic.attend).fail(blow.failure)
-        else:
-            injector = Injector(self.box, True, self.traffic.attend, victim=blow.victim)
-            outcome = injector.fail(blow.failure)
+        at_ns = time.monotonic_ns()
+        try:
+            if isinstance(blow.failure, CrashPoint):
+                outcome = Crasher(self.box, self.traffic.attend).fail(blow.failure)
+            else:
+                injector = Injector(self.box, True, self.traffic.attend, victim=blow.victim)
+                outcome = injector.fail(blow.failure)
+        except FtmbError as error:  # a long soak does not end over one failure; it is told
+            outcome = Outcome(blow.failure, at_ns, 0, problems=[str(error)])
         self.blows.append(blow)
         self.outcomes.append(outcome)
         left = max(0.0, self.deadline - time.monotonic())

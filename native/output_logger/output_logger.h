@@ -48,7 +48,7 @@ struct output_queue {
     uint64_t position;         /* received up to here */
     _Atomic uint64_t received; /* record numbers */
     _Atomic uint64_t released;
-    uint64_t ring_records;     /* of the present master, released */
+    uint64_t ring_records;             /* of the present master, released */
     _Atomic uint64_t input_sequence;   /* consumed by the records received */
     uint64_t vector[FTMB_WORKERS_MAX]; /* of the last record received */
     struct pending_record *pending;    /* by number, PENDING_RECORDS_MAX */
