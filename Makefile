@@ -42,4 +42,4 @@ bench: setup native ## Throughput and latency, written to build/bench/report.jso
 clean: ## Removes what was built; keeps .venv/
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find ftmb recovery -name __pycache__ -prune -exec rm -rf {} +
-	rm -f ftmb/_native/*.so
+	rm -f ftmb/_native/*.so ftmb/_native/ftmb-simulator

@@ -9,6 +9,7 @@ All of them sleep most of the time. Worker and packet threads choose for themsel
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 LOGGER_NICE = -20
@@ -16,8 +17,11 @@ REPLICA_NICE = -10  # once it is master or standby: its snapshot must not be hel
 BACKGROUND_NICE = 10  # memory for the replica after next: packets come first
 
 
+AUTOGROUP = Path("/proc/self/autogroup")
+
+
 def come_first(nice: int) -> None:
-    """For the calling process and what it starts; without the privilege it stays as it is."""
+    """For the calling thread and what it starts; without the privilege it stays as it is."""
     try:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
     except OSError:
@@ -32,3 +36,16 @@ def choose_idle(configuration: dict[str, Any]) -> str:
     copies = 2 if configuration["protection"] == "standby" else 1
     threads = 1 + copies * configuration["workers"]["count"]
     return "spin" if len(os.sched_getaffinity(0)) > threads else "sleep"
+
+
+def session_comes_first(nice: int) -> None:
+    """For all of the calling process's session, among the other sessions of this machine.
+
+    Where the kernel groups processes by session (sched_autogroup_enabled), a thread's own nice
+    value counts within its session alone. Only for a process whose threads sleep when they have
+    nothing to do: one that spins would leave nothing to anybody.
+    """
+    try:
+        AUTOGROUP.write_text(str(nice))
+    except OSError:
+        pass

@@ -27,15 +27,33 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 CORE_FLAGS := -std=gnu11 -D_GNU_SOURCE -march=$(MARCH) $(OPTIMIZE) -g -fPIC -pthread -MMD -MP $(WARNINGS) \
 	-Inative -Inative/include -Ielements
 
-CORE_SOURCES := $(filter-out native/port/dpdk_%.c,$(wildcard native/*/*.c)) \
+PROTOCOL_SOURCES := $(filter-out native/port/dpdk_%.c native/simulator/%.c,$(wildcard native/*/*.c)) \
 	$(wildcard elements/*.c elements/*/*.c)
+CORE_SOURCES := $(PROTOCOL_SOURCES)
 CORE_OBJECTS := $(CORE_SOURCES:%.c=$(NATIVE_BUILD)/%.o)
 DPDK_SOURCES := $(wildcard native/port/dpdk_*.c) native/port/address_resolution.c
 DPDK_OBJECTS := $(DPDK_SOURCES:%.c=$(NATIVE_BUILD)/%.o)
 
+
+# The simulator: the same protocol and elements compiled once more, with named points and small
+# limits. What the host does for a process (life.c) and real ports stay out.
+SIMULATOR := ftmb/_native/ftmb-simulator
+SIMULATOR_SOURCES := $(wildcard native/simulator/*.c) \
+	$(filter-out native/host/life.c native/port/%.c,$(PROTOCOL_SOURCES))
+SIMULATOR_OBJECTS := $(SIMULATOR_SOURCES:%.c=$(NATIVE_BUILD)/simulator/%.o)
+
 .PHONY: native-modules
 native: native-modules
-native-modules: $(CORE_MODULE) $(DPDK_MODULE)
+native-modules: $(CORE_MODULE) $(DPDK_MODULE) $(SIMULATOR)
+
+$(NATIVE_BUILD)/simulator/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  cc      $< (simulator)"
+	@$(CC) $(CORE_FLAGS) -O2 -DFTMB_SIMULATION -c $< -o $@
+
+$(SIMULATOR): $(SIMULATOR_OBJECTS)
+	@echo "  link    $@"
+	@$(CC) $(CORE_FLAGS) -o $@ $(SIMULATOR_OBJECTS)
 
 $(NATIVE_BUILD)/native/port/dpdk_%.o: native/port/dpdk_%.c
 	@mkdir -p $(@D)
@@ -61,4 +79,4 @@ $(DPDK_MODULE): $(NATIVE_BUILD)/libftmb_dpdk.a ftmb/_native/build.py native/incl
 	@echo "  cffi    $@"
 	@$(PYTHON) ftmb/_native/build.py dpdk $(NATIVE_BUILD) $(@D)
 
--include $(CORE_OBJECTS:.o=.d) $(DPDK_OBJECTS:.o=.d)
+-include $(CORE_OBJECTS:.o=.d) $(DPDK_OBJECTS:.o=.d) $(SIMULATOR_OBJECTS:.o=.d)

@@ -81,7 +81,7 @@ class Protection:
 
     def look(self, now: float) -> None:
         """Takes in what only looking shows: heartbeats, rejected records, first packets."""
-        for replica in self.alive():
+        for replica in reversed(self.alive()):  # the master last: what it may do hangs on them
             replica.check(now, self._bound_of(replica))
         if self.standby is not None and not self.is_protected:
             self._check_resynchronising(self.standby, now)
@@ -90,8 +90,10 @@ class Protection:
         self.history.note_first_output(self.master.epoch if self.master else None)
 
     def _bound_of(self, replica: ReplicaHandle) -> float:
-        """A master that nobody could follow gets time: nothing would be gained by hurrying."""
-        if self.wants_standby and replica is self.master and not self.is_protected:
+        """A master that nobody could follow gets time: nothing would be gained by hurrying. That
+        is also one that is silent together with its standby, on a machine that stood still."""
+        can_follow = self.is_protected and self.standby is not None and self.standby.lost is None
+        if self.wants_standby and replica is self.master and not can_follow:
             return max(UNPROTECTED_BOUNDS * self.heartbeat_bound, UNPROTECTED_BOUND_S)
         return self.heartbeat_bound
 

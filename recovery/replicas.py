@@ -35,6 +35,7 @@ class ReplicaHandle:
     start_records: list[int] = field(default_factory=list)
     fenced_at: float | None = None
     core_set: int = 0
+    armed: str | None = None  # the crash point at which it will die
 
     @property
     def epoch(self) -> int:

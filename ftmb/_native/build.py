@@ -20,6 +20,7 @@ HEADERS = {
     "core": [
         "elements.h",
         "host/counts.h",
+        "host/crash_point.h",
         "host/cycles.h",
         "host/logger.h",
         "host/process.h",

@@ -146,10 +146,6 @@ class Process:
         workers = range(self.settings.workers)
         return [int(lib.process_replayed(self.pointer, worker)) for worker in workers]
 
-    def crash(self, worker: int) -> None:
-        """Makes a worker crash inside an element, in the middle of its next burst."""
-        lib.process_crash(self.pointer, worker)
-
     def state_digest(self) -> int:
         """A digest of the whole state; no worker may have anything to do."""
         return int(lib.process_state_digest(self.pointer))

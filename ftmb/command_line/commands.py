@@ -6,19 +6,23 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import ftmb as package
 from ftmb.command_line import ExitStatus
+from ftmb.command_line.simulate import simulate
+
+if TYPE_CHECKING:
+    from ftmb.crash_points import CrashPoint
 
 CONFIGURATION = click.Path(dir_okay=False, path_type=Path)
 
 EPILOG = """\b
 Exit status:
   0    fine
-  1    a guarantee was broken (drill)
+  1    a guarantee was broken (drill, simulate)
   2    wrong usage, or a configuration with problems
   3    the box could not be started, or is not running
   4    the box is running but unprotected
@@ -38,7 +42,11 @@ def ftmb() -> None:
       ftmb status              is it protected?
       ftmb down                stop it
       ftmb drill               a NAT under real traffic, killed again and again
+      ftmb simulate            the protocol under thousands of schedules
     """
+
+
+ftmb.add_command(simulate)
 
 
 @ftmb.command()
@@ -147,7 +155,18 @@ def _status_of(state: str) -> ExitStatus:
 @click.option(
     "--signal", "signals", multiple=True, type=click.Choice(["KILL", "STOP", "SEGV"]), help="How."
 )
-@click.option("--times", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option(
+    "--crash-at",
+    "points",
+    multiple=True,
+    metavar="POINT",
+    help="Fail it at this point of the protocol; 'list' shows them. Repeatable.",
+)
+@click.option(
+    "--times",
+    type=click.IntRange(1, 1000),
+    help="How many failures (default 10, or one for each --crash-at).",
+)
 @click.option("--seed", type=click.IntRange(0), help="Repeat a drill's choices.")
 @click.option("--connections", type=click.IntRange(1, 5000), default=200, show_default=True)
 @click.option("--udp-rate", type=click.IntRange(100, 500_000), default=20_000, show_default=True)
@@ -163,7 +182,8 @@ def drill(
     config: Path | None,
     kill: str | None,
     signals: tuple[str, ...],
-    times: int,
+    points: tuple[str, ...],
+    times: int | None,
     seed: int | None,
     connections: int,
     udp_rate: int,
@@ -183,18 +203,27 @@ def drill(
       ftmb drill
       ftmb drill --times 20 --seed 7 --no-contrast
       ftmb drill --config box.toml --kill standby --signal KILL --times 3
+      ftmb drill --crash-at list
+      ftmb drill --crash-at master-before-publish --crash-at standby-in-replay
     """
+    if "list" in points:
+        return _list_crash_points()
+    crash_at = _crash_points(points, config is not None)
+    if crash_at and (kill or signals):
+        raise click.UsageError("--crash-at says who dies and how: it goes without --kill, --signal")
     from ftmb.drill.settings import DrillSettings, Failure
 
     seed = int.from_bytes(os.urandom(3)) if seed is None else seed
     chosen = tuple(Failure[signal] for signal in signals)
+    times = times or len(crash_at) or 10
     if config is not None:
         from ftmb.command_line.running import choose
         from ftmb.configuration import load
         from ftmb.drill.running_box import drill_running_box
 
         name = choose(load(config).name)
-        return drill_running_box(name, kill or "master", chosen or (Failure.KILL,), times, seed)
+        kinds = crash_at or chosen or (Failure.KILL,)
+        return drill_running_box(name, kill or "master", kinds, times, seed)
     if kill == "standby":
         raise click.UsageError("--kill standby needs --config: the lab's drill kills the master")
     from ftmb.drill.main_job import run_drill
@@ -203,11 +232,39 @@ def drill(
         DrillSettings(
             seed=seed,
             failures=chosen or tuple(Failure),
+            crash_at=crash_at,
             times=times,
             connections=connections,
             udp_rate=udp_rate,
             tcp_mbit=tcp_mbit,
-            contrast=contrast,
+            contrast=contrast and not crash_at,
             output=output,
         )
     )
+
+
+def _list_crash_points() -> int:
+    from ftmb.crash_points import all_points
+
+    points = all_points().values()
+    width = max(len(point.name) for point in points)
+    for point in points:
+        loss = " [state is lost, and the box must say so]" if point.loses_state else ""
+        click.echo(f"{point.name:{width}}  {point.help}{loss}")
+    return ExitStatus.OK
+
+
+def _crash_points(names: tuple[str, ...], box_runs: bool) -> tuple[CrashPoint, ...]:
+    if not names:
+        return ()
+    from ftmb.crash_points import When, all_points
+
+    known = all_points()
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"no crash point {name!r}; see: ftmb drill --crash-at list")
+        if box_runs and known[name].when in (When.START, When.END):
+            raise click.UsageError(
+                f"{name} is reached when a box starts or ends: leave out --config"
+            )
+    return tuple(known[name] for name in names)

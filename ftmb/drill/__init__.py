@@ -6,6 +6,7 @@ traffic/    the programs that run inside the lab's hosts and measure
 workload/   starts and stops them, and makes figures of what they recorded
 box         the middlebox under the drill
 failures    fails the master and times what follows
+crashes     makes any process die at a crash point, and looks what follows
 run         one run: lab, box, traffic, failures
 report/     the table, the JSON, the picture and the page
 main_job    a protected run, the contrast, the report

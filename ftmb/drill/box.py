@@ -19,8 +19,8 @@ class Box(Protocol):
 
     def status(self) -> Status: ...
 
-    def crash_in_element(self) -> None:
-        """Makes an element of the master step on a bad address."""
+    def crash_at(self, point: str) -> int:
+        """Makes a replica die at this crash point; which one."""
 
 
 class RunningBox:
@@ -36,22 +36,40 @@ class RunningBox:
         observed: Status = self._orchestrator.status(self.name)
         return observed
 
-    def crash_in_element(self) -> None:
-        self._orchestrator.crash_in_element(self.name)
+    def crash_at(self, point: str) -> int:
+        pid: int = self._orchestrator.crash_at(self.name, point)
+        return pid
+
+    def disarm(self) -> None:
+        """No replica is to die at a crash point any more."""
+        self._orchestrator.disarm(self.name)
+
+    def lengthen_log(self) -> None:
+        """Beyond what an orchestrator leaves as it is."""
+        self._orchestrator.lengthen_log(self.name)
+
+    def start_again(self, crash_at: str | None = None) -> None:
+        """For a box that has lost its orchestrator, or has ended."""
+        self._orchestrator.start_again(self.name, crash_at)
 
 
 class LabBox(RunningBox):
     """The drill's own box; the caller stops it."""
 
-    def __init__(self, lab: Lab, protection: str) -> None:
+    def __init__(self, lab: Lab, protection: str, *, shares_state: bool = False) -> None:
         name = f"drill-{os.getpid()}-{protection}"
         super().__init__(name)
         self.configuration = lab_data(lab, name, protection)
+        if shares_state:  # flows of a NAT never meet: the monitor's counts do
+            monitor = {"element": "monitor", "first": "inside", "second": "outside"}
+            self.configuration["element"].insert(0, monitor)
 
-    def start(self) -> None:
+    def start(self, **options: Any) -> None:
+        """`crash_at`: where its orchestrator dies."""
         from ftmb.configuration import from_data
 
-        self._orchestrator.start(from_data(self.configuration).to_dict(), foreground=False)
+        configuration = from_data(self.configuration).to_dict()
+        self._orchestrator.start(configuration, foreground=False, **options)
 
     def stop(self) -> None:
         """Fine if it has not been started, or has ended."""

@@ -12,10 +12,11 @@ import random
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftmb.crash_points import CrashPoint
 from ftmb.drill.box import Box, Status
 from ftmb.drill.settings import Failure
 from ftmb.errors import FtmbError
@@ -26,13 +27,14 @@ PROTECTION_PATIENCE_S = 60.0
 HELD_S = 0.3  # how long a stopped master stays stopped after the failover
 FENCED_PATIENCE_S = 5.0
 NOTICED_PATIENCE_S = 5.0
+Kind = Failure | CrashPoint
 
 
 @dataclass
 class Outcome:
     """One failure and what the box made of it."""
 
-    failure: Failure
+    failure: Failure | CrashPoint
     at_ns: int
     pid: int
     failover: dict[str, Any] | None = None
@@ -40,11 +42,34 @@ class Outcome:
     recovered_ns: int | None = None  # when the drill saw that all was well again
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def loses_state(self) -> bool:
+        """Whether nobody but the failed process had the state."""
+        return isinstance(self.failure, CrashPoint) and self.failure.loses_state
+
     def milliseconds_until(self, moment: str) -> float | None:
         value = (self.failover or {}).get(moment)
         if self.failover is None and moment == "protected_again_ns":
             value = self.recovered_ns  # a standby's failure is no failover: only the drill saw it
         return None if value is None else round((value - self.at_ns) / 1e6, 3)
+
+
+def observe(
+    box: Box, attend: Callable[[], None], enough: Callable[[Status], bool], patience_s: float
+) -> Status | None:
+    """Polls the status until `enough`; None when that does not come in time."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        try:
+            observed = box.status()
+            if enough(observed):
+                return observed
+        except (FtmbError, OSError):
+            if time.monotonic() + POLL_S >= deadline:
+                raise
+        attend()
+        time.sleep(POLL_S)
+    return None
 
 
 class Injector:
@@ -87,41 +112,27 @@ class Injector:
     def _strike(self, failure: Failure, pid: int, descriptor: int) -> Outcome:
         outcome = Outcome(failure, time.monotonic_ns(), pid)
         if failure is Failure.SEGV and self.victim == "master":
-            self.box.crash_in_element()
+            self.box.crash_at("master-in-element")
         else:
             _send(descriptor, getattr(signal, f"SIG{failure.name}"))
         return outcome
 
-    def _observe(
-        self, outcome: Outcome, enough: Callable[[Status], bool], patience_s: float
-    ) -> Status | None:
-        """Polls the status until `enough`; None when that does not come in time."""
-        deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline:
-            try:
-                observed = self.box.status()
-                if enough(observed):
-                    return observed
-            except (FtmbError, OSError):
-                if time.monotonic() + POLL_S >= deadline:
-                    raise
-            self.attend()
-            time.sleep(POLL_S)
-        return None
+    def _observe(self, enough: Callable[[Status], bool], patience_s: float) -> Status | None:
+        return observe(self.box, self.attend, enough, patience_s)
 
     def _await_failover(self, outcome: Outcome, number: int) -> None:
         def live(observed: Status) -> bool:
             failovers = observed["failovers"]
             return len(failovers) > number and failovers[number]["live_ns"] is not None
 
-        if self._observe(outcome, live, FAILOVER_PATIENCE_S) is None:
+        if self._observe(live, FAILOVER_PATIENCE_S) is None:
             outcome.problems.append(f"no new master within {FAILOVER_PATIENCE_S:.0f} s")
 
     def _continue(self, outcome: Outcome, descriptor: int) -> None:
         """A hung process comes back: it must find that it has been replaced, and end."""
         if self.victim == "master":
             time.sleep(HELD_S)
-        elif self._observe(outcome, self._is_replaced(outcome.pid), NOTICED_PATIENCE_S) is None:
+        elif self._observe(self._is_replaced(outcome.pid), NOTICED_PATIENCE_S) is None:
             outcome.problems.append(f"a hung {self.victim} was not noticed")
         _send(descriptor, signal.SIGCONT)
         ended, _, _ = select.select([descriptor], [], [], FENCED_PATIENCE_S)
@@ -151,7 +162,7 @@ class Injector:
             settled = observed["state"] == ("protected" if self.protected else "unprotected")
             return settled and (outcome.fenced is False or self._is_replaced(pid)(observed))
 
-        observed = self._observe(outcome, recovered, PROTECTION_PATIENCE_S)
+        observed = self._observe(recovered, PROTECTION_PATIENCE_S)
         if observed is not None:
             outcome.recovered_ns = time.monotonic_ns()
         else:
@@ -171,7 +182,7 @@ def _send(descriptor: int, number: signal.Signals) -> None:
         pass
 
 
-def plan(failures: tuple[Failure, ...], times: int, chance: random.Random) -> list[Failure]:
+def plan(failures: Sequence[Kind], times: int, chance: random.Random) -> list[Kind]:
     """`times` failures, each kind as often as the others, in random order."""
     planned = [failures[index % len(failures)] for index in range(times)]
     chance.shuffle(planned)

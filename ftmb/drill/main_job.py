@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from ftmb.drill.report.figures import Report, broken_guarantees, report_of
+from ftmb.drill.report.figures import Report, broken_guarantees, report_of, state_was_lost
 from ftmb.drill.run import RunResult, Say, run
 from ftmb.drill.settings import DrillSettings
 from ftmb.errors import LabError
@@ -60,6 +60,8 @@ def conclude(settings: DrillSettings, results: list[RunResult], console: Console
         console.print(f"[bold red]broken:[/] {line}", highlight=False)
     if not broken:
         console.print("[bold green]every guarantee was kept[/]")
+    if state_was_lost(report):
+        console.print("state was lost, at crash points of a box without protection; it said so")
     console.print(f"report: {settings.output / 'report.html'}", highlight=False, soft_wrap=True)
     return 1 if broken else 0
 

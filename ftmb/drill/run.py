@@ -6,13 +6,15 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftmb.crash_points import CrashPoint, When
 from ftmb.drill.box import LabBox, Status
-from ftmb.drill.failures import Injector, Outcome, plan
+from ftmb.drill.crashes import Crasher, fail_at_start
+from ftmb.drill.failures import Injector, Kind, Outcome, plan
 from ftmb.drill.settings import DrillSettings
 from ftmb.drill.workload import Figures, Traffic
 from ftmb.drill.workload.base import Place
@@ -41,10 +43,11 @@ def run(settings: DrillSettings, protected: bool, times: int, say: Say) -> RunRe
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="ftmb-drill-")))
         exits.enter_context(long_backlog())
         lab = exits.enter_context(Lab("drill"))
-        box = LabBox(lab, protection)
+        box = LabBox(lab, protection, shares_state=bool(settings.crash_at))
+        failures = Failures(box, plan(settings.kinds, times, chance), say)
         say(f"starting the NAT, protection: {protection}")
         exits.callback(box.stop)
-        box.start()
+        failures.start_box()
         traffic = Traffic(Place(lab, settings, folder))
         say(
             f"traffic: {settings.connections} interactive connections, {settings.tcp_streams} "
@@ -53,19 +56,59 @@ def run(settings: DrillSettings, protected: bool, times: int, say: Say) -> RunRe
         )
         traffic.start()
         _attend(traffic, settings.warm_up_s)
-        injector = Injector(box, protected, traffic.attend)
-        outcomes = []
-        for number, failure in enumerate(plan(settings.failures, times, chance), 1):
+        for failure in failures.under_traffic():
             _attend(traffic, chance.uniform(PAUSE_MIN_S, PAUSE_MAX_S))
-            outcome = injector.fail(failure)
-            outcomes.append(outcome)
-            say(f"failure {number}/{times}: {failure.value}: {_summary(outcome)}")
+            failures.fail(failure, protected, traffic)
             if not protected:
                 _attend(traffic, UNPROTECTED_PAUSE_S)
         _attend(traffic, settings.settle_s)
         say("stopping the traffic and counting")
-        figures = traffic.stop()
-        return RunResult(protected, figures, outcomes, box.status())
+        figures, status = traffic.stop(), box.status()
+        failures.end_box()
+        return RunResult(protected, figures, failures.outcomes, status)
+
+
+class Failures:
+    """A run's failures. A few crash points are only reached while a box starts or ends: those come
+    before and behind the traffic."""
+
+    def __init__(self, box: LabBox, planned: Sequence[Kind], say: Say) -> None:
+        self.box = box
+        self.planned = planned
+        self.say = say
+        self.outcomes: list[Outcome] = []
+
+    def _with(self, *moments: When) -> list[CrashPoint]:
+        points = [failure for failure in self.planned if isinstance(failure, CrashPoint)]
+        return [point for point in points if point.when in moments]
+
+    def start_box(self) -> None:
+        points = self._with(When.START)
+        if not points:
+            self.box.start()
+        for number, point in enumerate(points):
+            if number > 0:
+                self.box.stop()
+            self._add(fail_at_start(self.box, point))
+
+    def under_traffic(self) -> list[Kind]:
+        others = self._with(When.START, When.END)
+        return [failure for failure in self.planned if failure not in others]
+
+    def fail(self, failure: Kind, protected: bool, traffic: Traffic) -> None:
+        if isinstance(failure, CrashPoint):
+            self._add(Crasher(self.box, traffic.attend).fail(failure))
+        else:
+            self._add(Injector(self.box, protected, traffic.attend).fail(failure))
+
+    def end_box(self) -> None:
+        for point in self._with(When.END):
+            self._add(Crasher(self.box, has_traffic=False).fail(point))
+
+    def _add(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        number, times = len(self.outcomes), len(self.planned)
+        self.say(f"failure {number}/{times}: {outcome.failure.value}: {_summary(outcome)}")
 
 
 def _attend(traffic: Traffic, seconds: float) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from ftmb.crash_points import CrashPoint
 from ftmb.drill.box import RunningBox
-from ftmb.drill.failures import Injector, Outcome, plan
+from ftmb.drill.crashes import Crasher
+from ftmb.drill.failures import Injector, Kind, Outcome, plan
 from ftmb.drill.report.figures import spread
 from ftmb.drill.run import PAUSE_MAX_S, PAUSE_MIN_S
-from ftmb.drill.settings import Failure
 from ftmb.errors import NotRunningError
 
 MOMENTS = (
@@ -25,7 +27,7 @@ MOMENTS = (
 
 
 def drill_running_box(
-    name: str, victim: str, failures: tuple[Failure, ...], times: int, seed: int
+    name: str, victim: str, failures: Sequence[Kind], times: int, seed: int
 ) -> int:
     """Returns 0, or 1 when a guarantee was broken."""
     console = Console()
@@ -34,12 +36,16 @@ def drill_running_box(
     if state != "protected":
         raise NotRunningError(f"box '{name}' is {state}: a failure now would lose its state")
     chance = random.Random(seed)
-    console.print(f"seed {seed}; failing the {victim} of box '{name}' {times} times")
+    console.print(f"seed {seed}; failing box '{name}' {times} times")
     injector = Injector(box, True, victim=victim, has_traffic=False)
+    crasher = Crasher(box, has_traffic=False)
     outcomes = []
     for failure in plan(failures, times, chance):
         time.sleep(chance.uniform(PAUSE_MIN_S, PAUSE_MAX_S))
-        outcomes.append(injector.fail(failure))
+        if isinstance(failure, CrashPoint):
+            outcomes.append(crasher.fail(failure))
+        else:
+            outcomes.append(injector.fail(failure))
         for problem in outcomes[-1].problems:
             console.print(f"[bold red]broken:[/] {failure.name}: {problem}", highlight=False)
     console.print(_table(outcomes))

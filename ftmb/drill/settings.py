@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from ftmb.crash_points import CrashPoint
 
 
 class Failure(Enum):
@@ -20,6 +23,7 @@ class Failure(Enum):
 class DrillSettings:
     seed: int = 1
     failures: tuple[Failure, ...] = tuple(Failure)
+    crash_at: tuple[CrashPoint, ...] = ()  # instead of failures
     times: int = 10
     connections: int = 200
     udp_rate: int = 20_000
@@ -28,7 +32,13 @@ class DrillSettings:
     tcp_mbit: int = 50
     downloads: int = 3
     download_mib: int = 4
+    download_patience_s: float = 30.0
     warm_up_s: float = 2.0
     settle_s: float = 1.5
     contrast: bool = True
     output: Path = Path("build/drill")
+
+    @property
+    def kinds(self) -> Sequence[Failure | CrashPoint]:
+        """What is to happen to the box."""
+        return self.crash_at or self.failures

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from ftmb.errors import NotRunningError, StartError, StopError
-from ftmb.orchestrator import members
+from ftmb.orchestrator import crash_points, members
 from ftmb.orchestrator.folder import (
     CONFIGURATION_NAME,
     LOG_NAME,
+    LOG_SIZE_MAX,
     OLD_LOG_NAME,
     SOCKET_NAME,
     box_folder,
@@ -39,11 +40,12 @@ LEFT_PATIENCE_S = 1.0  # for replicas, once the logger process has hung up
 READY = "ready"
 
 
-def start(configuration: dict[str, Any], *, foreground: bool) -> bool:
+def start(configuration: dict[str, Any], *, foreground: bool, crash_at: str | None = None) -> bool:
     """Returns once the box is protected (or, without protection, runs); in the foreground, when
     it has ended. StartError says what to do; nothing of the box is left behind then.
 
     A box that has lost its orchestrator gets a new one and is not disturbed; True tells of that.
+    The new orchestrator dies at the crash point `crash_at`.
     """
     name = configuration["name"]
     folder = box_folder(name)
@@ -58,17 +60,17 @@ def start(configuration: dict[str, Any], *, foreground: bool) -> bool:
         running = lock_box(folder)
         if running is None:
             _require_the_same(configuration, folder)
-            daemon, report = _start_daemon(folder, [orchestrating])
+            daemon, report = _start_daemon(folder, [orchestrating], crash_at)
         else:
             exits.callback(os.close, running)
             _prepare(configuration, folder)
-            daemon, report = _start_daemon(folder, [orchestrating, running])
+            daemon, report = _start_daemon(folder, [orchestrating, running], crash_at)
     attaches = running is None
     with _stopping_on_interrupt(daemon):
         with os.fdopen(report) as reports:
             said = reports.readline().strip()
         if said != READY:
-            if not attaches:
+            if not attaches or not said:  # it has ended, or is about to
                 daemon.wait()
             raise StartError(said or f"the orchestrator ended early: see {folder / LOG_NAME}")
         if foreground and daemon.wait() != 0:
@@ -96,11 +98,14 @@ def _prepare(configuration: dict[str, Any], folder: Path) -> None:
         (folder / stale).unlink(missing_ok=True)
 
 
-def _start_daemon(folder: Path, locks: list[int]) -> tuple[subprocess.Popen[bytes], int]:
+def _start_daemon(
+    folder: Path, locks: list[int], crash_at: str | None
+) -> tuple[subprocess.Popen[bytes], int]:
     """The process, and the descriptor that its report comes from. It inherits the locks."""
     reading, writing = os.pipe()
     running = locks[1:] or [-1]
     words = [str(folder), str(writing), str(running[0])]
+    environment = {**os.environ, crash_points.VARIABLE: crash_at} if crash_at else None
     with open(folder / LOG_NAME, "ab") as log:
         try:
             daemon = subprocess.Popen(
@@ -108,6 +113,7 @@ def _start_daemon(folder: Path, locks: list[int]) -> tuple[subprocess.Popen[byte
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=environment,
                 start_new_session=True,
                 pass_fds=[writing, *locks],
             )
@@ -161,10 +167,30 @@ def status(name: str) -> dict[str, Any]:
     return found
 
 
-def crash_in_element(name: str) -> None:
-    """Makes the master's workers raise SIGSEGV inside an element."""
-    if _ask(name, {"kind": "crash in element"})["kind"] != "crashing":
-        raise NotRunningError(f"box '{name}' has no master at the moment")
+def start_again(name: str, crash_at: str | None = None) -> None:
+    """The same as `start`, for a box that runs or ran here, with the configuration that it has."""
+    configuration = json.loads((box_folder(name) / CONFIGURATION_NAME).read_text())
+    start(configuration, foreground=False, crash_at=crash_at)
+
+
+def crash_at(name: str, point: str) -> int:
+    """Makes a replica die at a crash point; which one. The status says when it is armed."""
+    answer = _ask(name, {"kind": "crash at", "point": point})
+    if answer["kind"] != "arming":
+        raise NotRunningError(f"box '{name}': {answer['reason']}")
+    pid: int = answer["pid"]
+    return pid
+
+
+def lengthen_log(name: str) -> None:
+    """By empty lines, beyond what its orchestrator leaves as it is."""
+    with open(box_folder(name) / LOG_NAME, "ab") as log:
+        log.write(b"\n" * (LOG_SIZE_MAX + 1))
+
+
+def disarm(name: str) -> None:
+    """No replica is to die at a crash point any more."""
+    _ask(name, {"kind": "crash at", "point": None})
 
 
 def stop(name: str) -> None:

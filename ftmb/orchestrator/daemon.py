@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ftmb.orchestrator import READY, members, status
+from ftmb.orchestrator.crash_points import arm_from_environment, crash_point
 from ftmb.orchestrator.folder import (
     CONFIGURATION_NAME,
     LOG_NAME,
@@ -88,11 +89,15 @@ class Orchestrator:
         """The box's whole life, or what is left of it."""
         try:
             if self.lock is not None:
+                crash_point("orchestrator-before-logger")
                 self.logger_child = self._python(members.LOGGER, str(self.folder), lock=self.lock)
                 self.logger = Member(self.logger_child.pid)
+                crash_point("orchestrator-logger-started")
             self.channel = self._connect()
+            crash_point("orchestrator-connected")
             self.logger = self.logger or self._process_behind(self.channel)
             self.channel.send({"kind": "orchestrate"})
+            crash_point("orchestrator-announced")
             if self.attaches:
                 note("attached", logger=self.logger.pid)
             self._start_metrics()
@@ -223,6 +228,7 @@ class Orchestrator:
     def _spawn(self) -> None:
         while self.to_spawn > 0 and time.monotonic() >= self.spawn_after:
             self.to_spawn -= 1
+            crash_point("orchestrator-before-spawn")
             try:
                 replica = self._python(members.REPLICA, str(self.folder / SOCKET_NAME))
             except OSError as error:
@@ -230,6 +236,7 @@ class Orchestrator:
                 self.spawn_after = time.monotonic() + PAUSE_AFTER_SHORT_LIFE_S
                 self._tell_spawn_failed(str(error))
                 return
+            crash_point("orchestrator-after-spawn")
             self.replicas[replica.pid] = (replica, time.monotonic())
 
     def _tell_spawn_failed(self, reason: str) -> None:
@@ -240,6 +247,7 @@ class Orchestrator:
         for pid, (replica, since) in list(self.replicas.items()):
             if replica.poll() is None:
                 continue
+            crash_point("orchestrator-reaping")
             del self.replicas[pid]
             note("replica ended", replica=pid, status=replica.returncode)
             self.recount_at = time.monotonic() + RECOUNT_AFTER_S
@@ -255,6 +263,7 @@ class Orchestrator:
         found = status(self.configuration["name"])
         roles = [found["processes"]["master"], found["processes"]["standby"]]
         known = {r["pid"] for r in (*roles, *found["spares"], *found["fenced"]) if r}
+        crash_point("orchestrator-recounting")
         on_their_way = len(self.replicas.keys() - known) + self.to_spawn
         for _ in range(found["replicas_expected"] - on_their_way):
             self._tell_spawn_failed("it ended before it could be used")
@@ -263,11 +272,13 @@ class Orchestrator:
         state = status(self.configuration["name"])["state"]
         wanted = "protected" if self.configuration["protection"] == "standby" else "unprotected"
         if state == wanted:
+            crash_point("orchestrator-before-ready")
             self.is_ready = True
             self.report(READY)
 
     def _end(self) -> None:
         """Everything goes, also what is stopped or hung, and whoever started it."""
+        crash_point("orchestrator-before-end")
         if self.channel is not None:
             self.channel.close()
         if self.logger is not None:
@@ -275,9 +286,11 @@ class Orchestrator:
             members.end([self.logger], END_PATIENCE_S)
         if self.logger_child is not None:
             self.logger_child.wait()
+        crash_point("orchestrator-logger-ended")
         members.end(members.members(self.folder, members.REPLICA), REPLICA_END_PATIENCE_S)
         for replica, _ in self.replicas.values():
             replica.wait()
+        crash_point("orchestrator-before-clean-up")
         self.has_ended = True
 
 
@@ -291,6 +304,7 @@ def _clean_up(orchestrator: Orchestrator, ended_well: bool) -> None:
 
 def main(arguments: list[str]) -> int:
     """The process's whole life; the exit status."""
+    arm_from_environment()
     folder, report, lock = Path(arguments[0]), int(arguments[1]), int(arguments[2])
     orchestrator = Orchestrator(folder, report, None if lock < 0 else lock)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,8 @@ import os
 import shutil
 from pathlib import Path
 
+from ftmb.orchestrator.crash_points import crash_point
+
 CONFIGURATION_NAME = "box.json"
 LOG_NAME = "log.jsonl"
 OLD_LOG_NAME = "log.1.jsonl"
@@ -75,6 +77,7 @@ def bound_log(folder: Path, size_max: int = LOG_SIZE_MAX) -> bool:
     if log.stat().st_size <= size_max:
         return False
     shutil.copyfile(log, folder / OLD_LOG_NAME)
+    crash_point("orchestrator-log-copied")
     os.truncate(log, 0)
     return True
 

@@ -7,7 +7,7 @@ only brings new replicas. Messages, beside those of replica.py:
 
     from the orchestrator    orchestrate {pid}, spawn failed {reason}
     to the orchestrator      spawn {count}, replica failed {reason}, kill {pid}
-    from anybody             status, crash in element, stop; each is answered
+    from anybody             status, crash at {point}, stop; each is answered
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from typing import Any
 from ftmb._native.elements import Pipeline
 from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings, Peer
 from ftmb._native.process import PAGES_VERSION
-from ftmb.priority import LOGGER_NICE, choose_idle, come_first
+from ftmb.priority import LOGGER_NICE, choose_idle, come_first, session_comes_first
 from ftmb.processes import ports
+from ftmb.processes.arming import arm, note_armed
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message, Refused, Server, whole_number
 from ftmb.processes.namespace import enter_network_namespace
@@ -189,9 +190,7 @@ class LoggerProcess:
                 self.protection.history.fenced_count += 1
                 note("fenced", pid=pid)
                 self._hung_up(channel)
-            case "orchestrate" | "status" | "crash in element" | "stop" if self._is_replica(
-                channel
-            ):
+            case "orchestrate" | "status" | "crash at" | "stop" if self._is_replica(channel):
                 raise Refused("a replica does not command the box")
             case "orchestrate":
                 self.orchestrator, self.orchestrator_pid = channel, pid
@@ -200,19 +199,15 @@ class LoggerProcess:
                 self.spawning = self.spawning[1:]
             case "status":
                 channel.send({"kind": "status", "status": status_of(self)})
-            case "crash in element":
-                self._crash(channel)
+            case "crash at":
+                channel.send(arm(self.protection, message["point"]))
+            case "armed":
+                note_armed(self.protection, channel, message["point"])
             case "stop":
                 self.must_stop = True
                 channel.send({"kind": "stopping"})
             case unknown:
                 raise Refused(f"unknown kind {unknown!r}")
-
-    def _crash(self, channel: Channel) -> None:
-        master = self.protection.master
-        if master is not None:
-            master.send({"kind": "crash"})
-        channel.send({"kind": "crashing" if master else "no master"})
 
     def _hello(self, channel: Channel, pid: int, message: Message) -> None:
         if message["version"] != PAGES_VERSION:
@@ -316,11 +311,12 @@ class LoggerProcess:
             self.spawning += [now] * missing
 
     def _kill_what_stays(self) -> None:
-        """A fenced replica does no harm, but a hung one would keep its memory for ever."""
+        """A fenced replica does no harm, but a hung one would keep its memory for ever. Who is
+        asked to kill it may die first, so it is asked again, and nobody when nobody is there."""
         now = time.monotonic()
-        for replica in self.protection.fenced:
+        for replica in self.protection.fenced if self.orchestrator is not None else ():
             if replica.fenced_at is not None and now - replica.fenced_at > FENCED_PATIENCE_S:
-                replica.fenced_at = None
+                replica.fenced_at = now
                 self._tell_orchestrator({"kind": "kill", "pid": replica.pid})
 
     def _tell_orchestrator(self, message: Message) -> None:
@@ -338,6 +334,8 @@ def main(arguments: list[str]) -> int:
         come_first(LOGGER_NICE)
         process = LoggerProcess(Path(arguments[0]))
         signal.signal(signal.SIGTERM, lambda *_: setattr(process, "must_stop", True))
+        if process.idle == "sleep":
+            session_comes_first(LOGGER_NICE)
         process.run()
     except Exception as error:
         note("logger failed", reason=str(error), severity="error")

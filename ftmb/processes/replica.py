@@ -5,9 +5,9 @@ It connects to the logger process, is handed its memory, lays out its state, wai
 where to begin, and from then on its C workers run; this thread only answers messages:
 
     to the logger process      hello, prepared, started {records}, fenced, failed {reason},
-                               snapshot done {epoch, ok, pause_ns}
-    from the logger process    prepare, start empty {at, cores}, start {access, cores}, crash,
-                               snapshot {epoch}
+                               snapshot done {epoch, ok, pause_ns}, armed {point}
+    from the logger process    prepare, start empty {at, cores}, start {access, cores},
+                               snapshot {epoch}, crash at {point}
 
 It ends when the logger process hangs up, or when it finds itself fenced.
 """
@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftmb._native import crash_points
 from ftmb._native.elements import Pipeline
 from ftmb._native.process import PAGES_VERSION, Process, ProcessError, ProcessSettings
-from ftmb.priority import REPLICA_NICE, come_first
+from ftmb.priority import REPLICA_NICE, come_first, session_comes_first
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message
 
@@ -87,9 +88,9 @@ class ReplicaProcess:
                 self._start(message["cores"])
             case "snapshot":
                 self._begin_snapshot(message["epoch"], descriptors[0])
-            case "crash":
-                for worker in range(self._made().settings.workers):
-                    self._made().crash(worker)
+            case "crash at":
+                crash_points.arm(message["point"])
+                self.channel.send({"kind": "armed", "point": message["point"]})
             case unknown:
                 note("unknown message", kind=unknown)
 
@@ -137,6 +138,8 @@ class ReplicaProcess:
         process = self._made()
         come_first(REPLICA_NICE)
         records = process.replayed()  # once started, this is the workers' to know
+        if process.settings.idle == "sleep":
+            session_comes_first(REPLICA_NICE)
         process.start(cores)
         self.channel.send({"kind": "started", "records": records})
 

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 
 def _replica(replica: ReplicaHandle | None) -> dict[str, Any] | None:
-    return None if replica is None else {"pid": replica.pid, "epoch": replica.epoch}
+    if replica is None:
+        return None
+    return {
+        "pid": replica.pid,
+        "epoch": replica.epoch,
+        "stage": replica.stage.value,
+        "crash_at": replica.armed,
+    }
 
 
 def _add(drops: dict[str, dict[str, int]], owner: str, reason: str, count: int) -> None:

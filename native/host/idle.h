@@ -12,6 +12,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "simulator/points.h"
 
 enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
 
@@ -58,11 +61,20 @@ static inline void idle_wait(enum idle_strategy strategy, uint32_t rounds) {
 
 /* Waiting for another worker, which may need this core to get there. */
 static inline void idle_wait_for_peer(uint32_t rounds) {
+    POINT(WAITING, rounds, 0);
     if (rounds % 128 == 127) {
         sched_yield();
     } else {
         idle_pause();
     }
+}
+
+/* Waiting for another thread of the process to have served a request. */
+static inline void idle_wait_for_answer(void) {
+    POINT(WAITING, 0, 0);
+#ifndef FTMB_SIMULATION
+    usleep(20);
+#endif
 }
 
 #endif

@@ -267,7 +267,7 @@ static void hand_over(struct logger *logger, enum logger_request_kind kind) {
         serve_request(logger);
     }
     while (atomic_load_explicit(&logger->request.kind, memory_order_acquire) != REQUEST_NONE) {
-        usleep(20);
+        idle_wait_for_answer();
     }
 }
 

@@ -22,16 +22,6 @@ static void *map(int descriptor, size_t size, bool writable, int *error) {
     return page;
 }
 
-int pages_begin_life(struct process_page *page) {
-    pthread_mutexattr_t attributes;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    int error = pthread_mutex_init(&page->life, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-    return error == 0 ? -pthread_mutex_lock(&page->life) : -error;
-}
-
 bool pages_is_dead(const struct process_page *page) {
     /* The futex word is the mutex's first member; a page written over can at worst claim a death,
      * which is what its writer then deserves. */

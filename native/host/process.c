@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void invariant_broken(const char *what) {
-    fprintf(stderr, "ftmb: broken invariant: %s\n", what);
-    abort();
-}
+#include "host/crash_point.h"
+#include "simulator/points.h"
 
 void process_set_phase(struct process *process, enum process_phase phase) {
     atomic_store_explicit(&process->page->phase, (uint32_t)phase, memory_order_release);
@@ -154,22 +152,33 @@ static bool has_finished_replay(struct worker *worker) {
     }
     invariant(worker->state->record_number == cut, "a standby is past the cut");
     worker->replay.is_finished = true;
+    /* What is left to skip, since the snapshot held it, is consumed too; the logger waits for it.
+     */
+    if (!PLANTED(SKIPPED_LOG_KEPT)) {
+        process_set_access_start(process, index, ring_written(&worker->replay.access));
+    }
     atomic_fetch_add_explicit(&process->finished_count, 1, memory_order_acq_rel);
+    POINT(REPLAY_FINISHED, index, cut);
     return true;
 }
 
 /* Nobody goes live before everybody has finished: a live worker may touch any shared state. */
 static enum worker_progress step_to_live(struct worker *worker) {
     struct process *process = worker->process;
+    CRASH_POINT(STANDBY_EPOCH_COME);
     if (!has_finished_replay(worker)) {
         return (enum worker_progress)replay_step(worker);
     }
     if (atomic_load_explicit(&process->finished_count, memory_order_acquire) <
-        process->worker_count) {
+            process->worker_count &&
+        !PLANTED(LIVE_BEFORE_ALL_FINISHED)) {
         return WORKER_IDLE;
     }
+    CRASH_POINT(STANDBY_ALL_REPLAYED);
     worker->mode = process->is_logged ? WORKER_LOGGED : WORKER_UNLOGGED;
     process_set_phase(process, PHASE_LIVE);
+    POINT(LIVE, worker->context.worker, worker->state->record_number);
+    CRASH_POINT(STANDBY_GOING_LIVE);
     return WORKER_BUSY;
 }
 
@@ -219,13 +228,18 @@ enum worker_progress process_step(struct process *process, uint32_t index) {
 void process_hold_workers(struct process *process) {
     atomic_store_explicit(&process->must_hold, true, memory_order_relaxed);
     for (uint32_t index = 0; index < process->worker_count; index++) {
-        take_step_lock(&process->step_locks[index]);
+        POINT(HOLDING, index, 0);
+        if (!PLANTED(SNAPSHOT_MID_RECORD) || index > 0) {
+            take_step_lock(&process->step_locks[index]);
+        }
     }
+    POINT(HELD, process->worker_count, 0);
 }
 
 void process_release_workers(struct process *process) {
     atomic_store_explicit(&process->must_hold, false, memory_order_relaxed);
-    for (uint32_t index = 0; index < process->worker_count; index++) {
+    for (uint32_t index = PLANTED(SNAPSHOT_MID_RECORD) ? 1 : 0; index < process->worker_count;
+         index++) {
         give_step_lock(&process->step_locks[index]);
     }
 }
@@ -248,12 +262,18 @@ static void *run_worker(void *argument) {
     return NULL;
 }
 
-int process_start(struct process *process, const int *cores) {
+void process_begin(struct process *process) {
     process_set_phase(process, PHASE_REPLAYING);
     for (uint32_t index = 0; index < process->worker_count; index++) {
         const struct worker *worker = &process->workers[index];
         atomic_store_explicit(&worker->status->replayed, worker->state->record_number,
                               memory_order_release);
+    }
+}
+
+int process_start(struct process *process, const int *cores) {
+    process_begin(process);
+    for (uint32_t index = 0; index < process->worker_count; index++) {
         pthread_attr_t attributes;
         pthread_attr_init(&attributes);
         if (cores[index] >= 0) {
@@ -282,8 +302,4 @@ void process_stop(struct process *process) {
             process->has_thread[index] = false;
         }
     }
-}
-
-void process_crash(struct process *process, uint32_t worker) {
-    atomic_store_explicit(&process->workers[worker].fault, 1, memory_order_relaxed);
 }

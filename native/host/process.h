@@ -75,14 +75,14 @@ void process_set_start(struct process *process, uint32_t worker, uint64_t record
                        uint64_t input_position);
 /* Where in the access log a standby begins to read; older records are skipped. */
 void process_set_access_start(struct process *process, uint32_t worker, uint64_t position);
-/* Starts the worker threads; cores[i] < 0: not pinned. 0 or -errno. */
+/* Its state is as it shall be: from now on it replays. */
+void process_begin(struct process *process);
+/* process_begin(), and the worker threads start; cores[i] < 0: not pinned. 0 or -errno. */
 int process_start(struct process *process, const int *cores);
 /* Asks all threads to end and waits for them. */
 void process_stop(struct process *process);
 /* One step of one worker on the caller's thread: for tests and simulation. */
 enum worker_progress process_step(struct process *process, uint32_t worker);
-/* Makes a worker raise SIGSEGV in the middle of its next burst. */
-void process_crash(struct process *process, uint32_t worker);
 
 void process_set_phase(struct process *process, enum process_phase phase);
 uint64_t process_replayed(const struct process *process, uint32_t worker);

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/crash_point.h"
 #include "host/cycles.h"
 
 #define PAGE_SIZE 4096U
@@ -65,10 +66,14 @@ static int write_range(const struct ftmb_arena *arena, int descriptor, uint64_t 
     return 0;
 }
 
-static int write_arena(const struct ftmb_arena *arena, int descriptor) {
+int snapshot_write(const struct ftmb_arena *arena, int descriptor) {
     const struct arena_header *header = arena_header(arena);
     int error = ftruncate(descriptor, (off_t)arena->size) == 0 ? 0 : -errno;
     for (uint32_t part = 0; part <= header->workers && error == 0; part++) {
+        if (part == (header->workers + 1) / 2) { /* the parts of half of the workers are written */
+            CRASH_POINT(MASTER_SNAPSHOT_CHILD);
+            CRASH_POINT(MASTER_SNAPSHOT_WRITING);
+        }
         uint64_t start = ARENA_HEADER_SIZE + part * header->part_size;
         uint64_t used = (header->used[part] + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
         error = write_range(arena, descriptor, start, start + used);
@@ -89,18 +94,21 @@ _Noreturn static void run_child(const struct process *process, int descriptor, p
         syscall(SYS_close_range, 0U, (unsigned)descriptor - 1, 0U);
     }
     syscall(SYS_close_range, (unsigned)descriptor + 1, ~0U, 0U);
-    _exit(write_arena(&process->arena, descriptor) == 0 ? 0 : 1);
+    _exit(snapshot_write(&process->arena, descriptor) == 0 ? 0 : 1);
 }
 
 pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns) {
     pid_t parent = getpid();
     uint64_t start = monotonic_ns();
     process_hold_workers(process);
+    CRASH_POINT(MASTER_SNAPSHOT_HELD);
     pid_t child = _Fork();
     if (child == 0) {
         run_child(process, descriptor, parent);
     }
     int error = errno;
+    CRASH_POINT(MASTER_SNAPSHOT_FORKED);
+    crash_forget(CRASH_MASTER_SNAPSHOT_CHILD);
     process_release_workers(process);
     *pause_ns = monotonic_ns() - start;
     return child < 0 ? -error : child;
@@ -136,8 +144,12 @@ static int read_arena(struct ftmb_arena *arena, int descriptor) {
     uint64_t offset = 0;
     while (true) {
         off_t data = lseek(descriptor, (off_t)offset, SEEK_DATA);
+        if (data < 0 && errno == ENXIO) {
+            CRASH_POINT(SPARE_LOADED);
+            return 0;
+        }
         if (data < 0) {
-            return errno == ENXIO ? 0 : -errno;
+            return -errno;
         }
         off_t hole = lseek(descriptor, data, SEEK_HOLE);
         if (hole < 0 || (uint64_t)hole > arena->size) {
@@ -148,6 +160,7 @@ static int read_arena(struct ftmb_arena *arena, int descriptor) {
         if (error != 0) {
             return error;
         }
+        CRASH_POINT(SPARE_LOADING);
         offset = (uint64_t)hole;
     }
 }

@@ -21,6 +21,9 @@
  */
 pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns);
 
+/* What the child does: writes an arena that nobody changes. 0 or -errno. */
+int snapshot_write(const struct ftmb_arena *arena, int descriptor);
+
 /*
  * Fills the arena of a process that has not started. 0, -EPROTO (not a snapshot of this version),
  * -EINVAL (of another configuration), -errno; after an error the process can only be destroyed.

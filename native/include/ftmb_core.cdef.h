@@ -286,9 +286,20 @@ void process_stop(struct process *process);
 void process_hold_workers(struct process *process);
 void process_release_workers(struct process *process);
 int process_step(struct process *process, uint32_t worker);
-void process_crash(struct process *process, uint32_t worker);
 uint64_t process_replayed(const struct process *process, uint32_t worker);
 uint64_t process_state_digest(const struct process *process);
 uint64_t process_state_size(const struct process *process);
 int snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns);
 int snapshot_load(struct process *process, int descriptor);
+
+/* Crash points */
+enum crash_when { CRASH_AT_TRAFFIC, CRASH_AT_FAILOVER, CRASH_AT_SNAPSHOT, ... };
+struct crash_point_description {
+    const char *name;
+    const char *help;
+    enum crash_when when;
+    bool loses_state;
+    int signal;
+};
+const struct crash_point_description *crash_point_at(uint32_t index);
+bool crash_arm(const char *name);

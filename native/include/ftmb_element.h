@@ -24,16 +24,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FTMB_BURST_MAX 32U        /* packets that one call of `process` gets at most */
-#define FTMB_FRAME_SIZE_MAX 2048U /* bytes of a frame, Ethernet header included, no FCS */
-#define FTMB_WORKERS_MAX 64U
-#define FTMB_PORTS_MAX 16U
-#define FTMB_PORT_NONE 0xffU
+#include "ftmb_limits.h"
+
 /* port_out = FTMB_PORT_AGAIN | p: once committed, the frame is logged as a new input as if it had
  * arrived by port p (a NAT's hairpin: the second half of the translation is another worker's). */
 #define FTMB_PORT_AGAIN 0x80U
-#define FTMB_DROP_REASONS_MAX 32U /* of one element */
-#define FTMB_PIPELINE_MAX 8U      /* elements of one pipeline */
 
 struct ftmb_arena;
 struct ftmb_shared;

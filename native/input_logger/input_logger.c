@@ -7,6 +7,7 @@
 
 #include "input_logger/steering.h"
 #include "log/input_record.h"
+#include "simulator/points.h"
 
 #define DRAIN_ROUNDS_MAX 1024U
 
@@ -90,6 +91,7 @@ static void log_frame(struct input_logger *logger, enum input_kind kind, uint8_t
     struct input_record *record = reserve(queue, length);
     if (record == NULL) {
         counter_add(&queue->dropped, 1);
+        POINT(INPUT_DROPPED, queue - logger->queues, kind);
         return;
     }
     *record = (struct input_record){.time_ns = logger->now_ns,
@@ -98,6 +100,7 @@ static void log_frame(struct input_logger *logger, enum input_kind kind, uint8_t
                                     .port = port,
                                     .kind = (uint8_t)kind};
     memcpy(record + 1, bytes, length);
+    POINT(INPUT_APPENDED, queue - logger->queues, queue->sequence);
 }
 
 /* A tick that finds the log full is left out in every process alike: it was never logged. */
@@ -111,6 +114,7 @@ static void log_ticks(struct input_logger *logger) {
         if (record != NULL) {
             *record = (struct input_record){
                 .time_ns = logger->now_ns, .port = FTMB_PORT_NONE, .kind = INPUT_TICK};
+            POINT(INPUT_APPENDED, index, logger->queues[index].sequence);
         }
     }
 }
@@ -118,6 +122,7 @@ static void log_ticks(struct input_logger *logger) {
 static void publish(struct input_logger *logger) {
     for (uint32_t index = 0; index < logger->workers; index++) {
         ring_publish(&logger->queues[index].ring, logger->queues[index].position);
+        POINT(INPUT_PUBLISHED, index, logger->queues[index].position);
     }
 }
 

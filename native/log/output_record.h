@@ -18,7 +18,6 @@
 #include "log/ring.h"
 
 #define RECORD_SLOTS_MAX (2U * FTMB_BURST_MAX) /* the burst's own and as many emitted ones */
-#define RECORD_PALS_MAX 2048U
 
 /*
  * A packet access log entry: this worker took over a shared variable. Accesses by the owner are

@@ -21,10 +21,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "ftmb_limits.h"
+
 #define RING_MAGIC 0x46544d4252494e47ULL /* "FTMBRING" */
-#define RING_VERSION 1U
+#define RING_VERSION 2U
 #define RING_HEADER_SIZE 4096U
-#define RING_SIZE_MIN (1U << 18)
 #define RING_ALIGNMENT 16U /* of every record, in bytes */
 
 struct ring_header {
@@ -34,6 +35,7 @@ struct ring_header {
     uint64_t size; /* bytes of data, a power of two */
     _Alignas(64) _Atomic uint64_t written;
     _Alignas(64) _Atomic uint64_t consumed;
+    _Atomic uint64_t consumed_records; /* of an output log; beside `consumed`, no line more */
 };
 _Static_assert(offsetof(struct ring_header, written) == 64, "a cache line per writer");
 _Static_assert(offsetof(struct ring_header, consumed) == 128, "a cache line per writer");
@@ -86,6 +88,15 @@ static inline uint64_t ring_consumed(const struct ring *ring) {
 /* R4: release; pairs with R3. */
 static inline void ring_consume(struct ring *ring, uint64_t position) {
     atomic_store_explicit(&ring->header->consumed, position, memory_order_release);
+}
+
+/* A count only: what may be written over is said by the position. */
+static inline uint64_t ring_consumed_records(const struct ring *ring) {
+    return atomic_load_explicit(&ring->header->consumed_records, memory_order_relaxed);
+}
+
+static inline void ring_count_consumed(struct ring *ring, uint64_t records) {
+    atomic_store_explicit(&ring->header->consumed_records, records, memory_order_relaxed);
 }
 
 #endif

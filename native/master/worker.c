@@ -6,12 +6,13 @@
  */
 #include "master/worker.h"
 
-#include <signal.h>
 #include <string.h>
 
+#include "host/crash_point.h"
 #include "host/cycles.h"
 #include "host/process.h"
 #include "log/input_record.h"
+#include "simulator/points.h"
 
 #define COPY_UNIT 16U
 
@@ -42,7 +43,8 @@ static struct ftmb_packet *add_slot(struct worker *worker, uint16_t length, uint
     return packet;
 }
 
-/* The input log is right; a replay that begins in the wrong place of it reads anything. */
+/* The input log is right; but a fenced master reads on until it notices, while what it reads is
+ * written over, and a replay that begins in the wrong place of it reads anything. */
 static _Noreturn void refuse_input(struct worker *worker) {
     invariant(worker->mode == WORKER_REPLAY, "an input record is longer than a frame");
     worker_diverge(worker);
@@ -53,6 +55,9 @@ static void add_input(struct worker *worker, const struct input_record *input) {
         refuse_input(worker);
     }
     struct ftmb_packet *packet = add_slot(worker, input->length, input->time_ns);
+    if (PLANTED(TIME_BY_OWN_CLOCK)) {
+        packet->time_ns = monotonic_ns();
+    }
     packet->hash = input->hash;
     packet->port_in = input->port;
     packet->is_again = input->kind == INPUT_AGAIN;
@@ -71,13 +76,6 @@ static void enter_stage(struct worker *worker, uint32_t stage, uint64_t now_ns) 
         arena_at(worker->arena, header->element_state[stage][worker->context.worker]);
 }
 
-/* The drill's SIGSEGV in an element: in the middle of a burst, with half of it done. */
-static void crash_if_asked(struct worker *worker) {
-    if (atomic_load_explicit(&worker->fault, memory_order_relaxed) != 0) {
-        raise(SIGSEGV);
-    }
-}
-
 /* Runs the packets of builder slots [first, end) through every element. */
 static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
     struct ftmb_packet *batch[FTMB_BURST_MAX];
@@ -90,7 +88,7 @@ static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
     for (uint32_t stage = 0; stage < pipeline->count && count > 0; stage++) {
         enter_stage(worker, stage, batch[0]->time_ns);
         pipeline->stages[stage].element->process(&worker->context, batch, count);
-        crash_if_asked(worker);
+        CRASH_POINT(MASTER_IN_ELEMENT);
         bool is_last = stage + 1 == pipeline->count;
         uint32_t kept = 0;
         for (uint32_t index = 0; index < count && !is_last; index++) {
@@ -103,6 +101,10 @@ static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
 }
 
 static void run_tick(struct worker *worker, const struct input_record *input) {
+    if (PLANTED(TICK_BY_OWN_CLOCK) && worker->mode != WORKER_REPLAY &&
+        monotonic_ns() - input->time_ns > INPUT_TICK_INTERVAL_NS) {
+        return;
+    }
     const struct pipeline *pipeline = worker->pipeline;
     for (uint32_t stage = 0; stage < pipeline->count; stage++) {
         if (pipeline->stages[stage].element->tick != NULL) {
@@ -132,8 +134,10 @@ void worker_build(struct worker *worker, uint8_t *record, uint32_t input_count) 
     uint32_t first = 0;
     for (uint32_t index = 0; index < input_count; index++) {
         const struct input_record *input = ring_at(&worker->input, worker->state->input_position);
+        POINT(INPUT_READ, worker->context.worker, worker->state->input_position);
         if (input->kind == INPUT_TICK) {
             run_batch(worker, first, builder->slot_count);
+            CRASH_POINT(MASTER_MID_RECORD);
             run_tick(worker, input);
             first = builder->slot_count;
         } else {
@@ -172,7 +176,13 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
     memcpy(tail, worker->pals, builder->pal_count * sizeof(struct pal));
     tail += builder->pal_count * sizeof(struct pal);
     worker_advance_record(worker);
+    POINT(RECORD_BUILT, worker->context.worker, state->record_number);
     uint32_t vector_count = worker->mode == WORKER_LOGGED ? worker->context.workers : 0;
+    if (PLANTED(PUBLISHED_BEFORE_WHOLE)) {
+        uint64_t end = (uint64_t)(tail - builder->start) + vector_count * sizeof(uint64_t);
+        ring_publish(&worker->output, worker->output_position + ring_align(end));
+        POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);
+    }
     memcpy(tail, state->vector, vector_count * sizeof(uint64_t));
     tail += vector_count * sizeof(uint64_t);
 
@@ -187,7 +197,24 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
                                .pals_offset = builder->offset,
                                .vector_count = vector_count};
     worker->output_position += record->size;
+    worker->output_records++;
+    POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);
+    CRASH_POINT(MASTER_BEFORE_PUBLISH);
     ring_publish(&worker->output, worker->output_position);
+    POINT(RECORD_PUBLISHED, worker->context.worker, state->record_number);
+    CRASH_POINT(MASTER_AFTER_PUBLISH);
+}
+
+/*
+ * In bytes and in records. If the output logger had to leave whole records unread for want of
+ * places, all could wait for ever: records may depend on one another both ways, since a record
+ * depends on the whole of those it met half done.
+ */
+static bool has_room_for_record(const struct worker *worker) {
+    uint64_t used = worker->output_position - ring_consumed(&worker->output);
+    uint64_t pending = worker->output_records - ring_consumed_records(&worker->output);
+    return (worker->output.size - used >= OUTPUT_RECORD_SIZE_MAX || PLANTED(OUTPUT_OVERWRITTEN)) &&
+           (pending < PENDING_RECORDS_MAX - 1 || PLANTED(RECORDS_UNBOUNDED));
 }
 
 enum worker_progress worker_live_step(struct worker *worker) {
@@ -197,11 +224,11 @@ enum worker_progress worker_live_step(struct worker *worker) {
         return WORKER_IDLE;
     }
     struct worker_status *status = worker->status;
-    uint64_t used = worker->output_position - ring_consumed(&worker->output);
-    if (worker->output.size - used < OUTPUT_RECORD_SIZE_MAX) {
+    if (!has_room_for_record(worker)) {
         status_add(&status->output_waits, 1);
         return WORKER_IDLE;
     }
+    POINT(BURST_BEGUN, worker->context.worker, input_count);
     worker_build(worker, ring_at(&worker->output, worker->output_position), input_count);
     finish_record(worker, input_count);
     status_add(&status->bursts, 1);
@@ -250,6 +277,10 @@ static inline uint64_t rotate_left(uint64_t value, int bits) {
 
 uint64_t ftmb_random(struct ftmb_context *context) { /* xoshiro256++, Blackman and Vigna */
     uint64_t *state = worker_of(context)->state->random;
+#ifdef FTMB_SIMULATION
+    static uint64_t outside_arena[4] = {1, 2, 3, 4};
+    state = PLANTED(RANDOM_OUTSIDE_ARENA) ? outside_arena : state;
+#endif
     uint64_t result = rotate_left(state[0] + state[3], 23) + state[0];
     uint64_t carried = state[1] << 17;
     state[2] ^= state[0];

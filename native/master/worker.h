@@ -8,8 +8,7 @@
  * how shared variables are taken differ. worker_step() does one burst at most and returns, so that
  * threads, tests and a simulator can all drive it.
  *
- * Threads: everything here belongs to the worker's own thread, except `fault` and what pages.h
- * shows.
+ * Threads: everything here belongs to the worker's own thread, except what pages.h shows.
  */
 #ifndef FTMB_WORKER_H
 #define FTMB_WORKER_H
@@ -58,12 +57,12 @@ struct worker {
     struct ring input;  /* read-only */
     struct ring output; /* this process's own */
     uint64_t output_position;
+    uint64_t output_records; /* published in this log */
     struct replay replay;
     uint8_t *scratch; /* for the record of a replay, OUTPUT_RECORD_SIZE_MAX bytes */
     struct record_builder builder;
     struct pal pals[RECORD_PALS_MAX];
     jmp_buf abandon;
-    _Atomic uint32_t fault; /* crash in the middle of the next burst, by SIGSEGV */
 };
 
 static inline struct worker *worker_of(struct ftmb_context *context) {

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "simulator/points.h"
+
 static bool is_closed(const struct cut_queue *queue, uint64_t number, const uint64_t *cut,
                       uint32_t workers) {
     const uint64_t *vector = queue->vectors + (number & queue->mask) * workers;
@@ -21,6 +23,26 @@ static bool is_closed(const struct cut_queue *queue, uint64_t number, const uint
     }
     return true;
 }
+
+#ifdef FTMB_SIMULATION
+/* The mistake CUT_FROM_RECEIVED: a dependency counts as met when it was received. */
+static void take_what_was_received(const struct cut_queue *queues, uint32_t workers,
+                                   const uint64_t *floor, uint64_t *cut) {
+    uint64_t received[FTMB_WORKERS_MAX];
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        received[worker] = queues[worker].received;
+    }
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        cut[worker] = received[worker];
+        while (cut[worker] > floor[worker] &&
+               !is_closed(&queues[worker], cut[worker], received, workers)) {
+            cut[worker]--;
+        }
+    }
+}
+#else
+#define take_what_was_received(queues, workers, floor, cut) ((void)0)
+#endif
 
 uint64_t cut_advance(const struct cut_queue *queues, uint32_t workers, uint64_t *cut) {
     uint64_t floor[FTMB_WORKERS_MAX];
@@ -37,6 +59,9 @@ uint64_t cut_advance(const struct cut_queue *queues, uint32_t workers, uint64_t 
                 changed = true;
             }
         }
+    }
+    if (PLANTED(CUT_FROM_RECEIVED)) {
+        take_what_was_received(queues, workers, floor, cut);
     }
     uint64_t advanced = 0;
     for (uint32_t worker = 0; worker < workers; worker++) {

@@ -16,6 +16,7 @@
 #include "host/process.h"
 #include "log/digest.h"
 #include "output_logger/release.h"
+#include "simulator/points.h"
 
 static struct pending_record *pending_of(const struct output_queue *queue, uint64_t number) {
     return &queue->pending[number & (PENDING_RECORDS_MAX - 1)];
@@ -135,6 +136,7 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
     if (fault != RECORD_FINE) {
         counter_add(&logger->counters.rejected[fault], 1);
         logger->is_rejecting = true;
+        POINT(REJECTED, index, fault);
         return false;
     }
     counter_add(&queue->received, 1);
@@ -148,6 +150,7 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
                logger->workers * sizeof(uint64_t));
     }
     queue->position += pending->header.size;
+    POINT(RECEIVED, index, queue->received);
     return true;
 }
 
@@ -179,6 +182,7 @@ static bool advance_cut(struct output_logger *logger) {
     }
     uint64_t advanced = cut_advance(logger->cut_queues, logger->workers, logger->cut);
     lag -= advanced;
+    POINT(CUT_ADVANCED, advanced, lag);
     if (lag > atomic_load_explicit(&logger->counters.cut_lag_max, memory_order_relaxed)) {
         atomic_store_explicit(&logger->counters.cut_lag_max, lag, memory_order_relaxed);
     }
@@ -207,6 +211,7 @@ static bool append_access(struct output_logger *logger, uint32_t index, uint64_t
            pending->header.pal_count * sizeof(struct pal));
     counter_add(&queue->access_position, size);
     counter_add(&logger->counters.pals, pending->header.pal_count);
+    POINT(ACCESS_APPENDED, index, number);
     return true;
 }
 
@@ -225,6 +230,7 @@ static void commit(struct output_logger *logger) {
             ring_publish(&queue->access, queue->access_position);
             atomic_store_explicit(&logger->page->cut[index], logger->committed[index],
                                   memory_order_release);
+            POINT(COMMITTED, index, logger->committed[index]);
         }
     }
 }
@@ -242,7 +248,8 @@ static uint64_t free_limit(const struct output_logger *logger, uint32_t index) {
         uint64_t consumed = consumed_by(logger->standby, index);
         limit = consumed < limit ? consumed : limit;
     }
-    if (logger->successor != NULL && logger->successor_end[index] != 0) {
+    if (logger->successor != NULL && logger->successor_end[index] != 0 &&
+        !PLANTED(LOG_FREED_FOR_SUCCESSOR)) {
         uint64_t consumed = consumed_by(logger->successor, index);
         limit = consumed < limit ? consumed : limit;
     }
@@ -272,13 +279,14 @@ static void free_logs(struct output_logger *logger) {
     for (uint32_t index = 0; index < logger->workers; index++) {
         struct output_queue *queue = &logger->queues[index];
         struct input_queue *input = &logger->input->queues[index];
-        uint64_t limit = free_limit(logger, index);
+        uint64_t limit = free_limit(logger, index) + (PLANTED(LOG_FREED_EARLY) ? 1 : 0);
         while (queue->access_retained < limit && queue->access_number < queue->released) {
             const struct access_record *record = ring_at(&queue->access, queue->access_retained);
             counter_add(&queue->access_retained, access_record_size(record->pal_count));
             queue->access_number = record->number;
             counter_set(&input->retained_position, record->input_end);
             input->retained_sequence += record->input_count;
+            POINT(FREED, index, queue->access_number);
         }
     }
 }
@@ -347,6 +355,7 @@ static bool everything_is_released(const struct output_logger *logger) {
  */
 static bool finish_epoch(struct output_logger *logger) {
     bool has_standby = true;
+    POINT(FENCING, logger->epoch, 0);
     receive(logger);
     advance_cut(logger);
     uint64_t stalled_since = monotonic_ns();
@@ -373,22 +382,31 @@ static bool finish_epoch(struct output_logger *logger) {
 /* The next master builds the numbers behind the cut anew, from the first input not consumed. */
 static void go_back_to_cut(struct output_logger *logger, uint32_t index) {
     struct output_queue *queue = &logger->queues[index];
-    if (queue->received > logger->cut[index]) {
+    if (queue->received > logger->cut[index] && !PLANTED(RECEIVED_KEPT_AT_FENCE)) {
         counter_set(&queue->received, logger->cut[index]);
-        counter_set(&queue->input_sequence,
-                    queue->received == 0 ? 0 : pending_of(queue, queue->received)->input_sequence);
+        if (!PLANTED(INPUT_KEPT_AT_FENCE)) {
+            uint64_t last = queue->received;
+            counter_set(&queue->input_sequence,
+                        last == 0 ? 0 : pending_of(queue, last)->input_sequence);
+        }
     }
     queue->position = 0;
+    queue->ring_records = 0;
     memset(queue->vector, 0, sizeof(queue->vector));
 }
 
 bool output_logger_change_master(struct output_logger *logger, const struct next_master *next) {
+    if (PLANTED(EPOCH_BEFORE_LAST_CUT) && next != NULL) {
+        atomic_store_explicit(&logger->page->epoch, next->epoch, memory_order_release);
+    }
     bool has_standby = !logger->has_master || finish_epoch(logger);
     next = has_standby ? next : NULL;
     for (uint32_t index = 0; index < logger->workers; index++) {
         struct output_queue *queue = &logger->queues[index];
         go_back_to_cut(logger, index);
-        queue->ring = next != NULL ? next->rings[index] : (struct ring){0};
+        if (!PLANTED(EPOCH_UNCHECKED_AT_RELEASE) || queue->ring.data == NULL) {
+            queue->ring = next != NULL ? next->rings[index] : (struct ring){0};
+        }
         logger->successor_end[index] = queue->access_position;
     }
     logger->has_master = next != NULL;
@@ -401,6 +419,7 @@ bool output_logger_change_master(struct output_logger *logger, const struct next
         atomic_store_explicit(&logger->epoch, next->epoch, memory_order_relaxed);
         /* P1: release; the final cut of the epoch before is seen by whoever sees this epoch. */
         atomic_store_explicit(&logger->page->epoch, next->epoch, memory_order_release);
+        POINT(EPOCH_BEGUN, next->epoch, 0);
     }
     return has_standby;
 }

@@ -27,7 +27,6 @@
 #include "log/ring.h"
 #include "output_logger/cut.h"
 
-#define PENDING_RECORDS_MAX 4096U /* a worker's records received and not released; power of two */
 #define UNCOMMITTED_NS 5000000000ULL /* a record that depends on what never comes is garbage */
 #define STANDBY_STALL_NS 500000000ULL
 #define SEND_STUCK_NS 50000000ULL /* a port that takes nothing for so long loses the packet */
@@ -49,6 +48,7 @@ struct output_queue {
     uint64_t position;         /* received up to here */
     _Atomic uint64_t received; /* record numbers */
     _Atomic uint64_t released;
+    uint64_t ring_records;             /* of the present master, released */
     _Atomic uint64_t input_sequence;   /* consumed by the records received */
     uint64_t vector[FTMB_WORKERS_MAX]; /* of the last record received */
     struct pending_record *pending;    /* by number, PENDING_RECORDS_MAX */

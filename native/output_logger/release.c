@@ -18,6 +18,7 @@
 
 #include "host/cycles.h"
 #include "port/port.h"
+#include "simulator/points.h"
 
 bool release_read_slot(const struct output_queue *queue, const struct pending_record *pending,
                        const uint8_t *start, struct output_slot *slot) {
@@ -79,7 +80,7 @@ static void sort_record(struct output_logger *logger, const struct output_queue 
             counter_add(&logger->counters.rejected[RECORD_BAD_SLOT], 1);
             return;
         }
-        if ((pending->sent & (1ULL << index)) == 0) {
+        if ((pending->sent & (1ULL << index)) == 0 || PLANTED(SENT_NOT_REMEMBERED)) {
             sort_slot(logger, pending, index, &slot, start + sizeof(slot), batches);
         }
         start += slot.stride;
@@ -146,18 +147,24 @@ uint64_t release_committed(struct output_logger *logger) {
         uint64_t before = queue->released;
         uint64_t end = queue->position;
         uint32_t slots = 0;
-        while (queue->released < logger->committed[index] && slots < RELEASE_SLOTS_MAX) {
+        uint64_t limit =
+            PLANTED(RELEASED_BEFORE_COMMIT) ? queue->received : logger->committed[index];
+        while (queue->released < limit && slots < RELEASE_SLOTS_MAX) {
             struct pending_record *pending =
                 &queue->pending[(queue->released + 1) & (PENDING_RECORDS_MAX - 1)];
+            POINT(RELEASING, index, queue->released + 1);
             if (!release_record(logger, queue, pending, &ports_used)) {
                 break;
             }
             end = pending->start + pending->header.size;
             slots += pending->header.slot_count;
             counter_add(&queue->released, 1);
+            POINT(RELEASED, index, queue->released);
         }
         if (queue->released != before) {
             ring_consume(&queue->ring, end);
+            queue->ring_records += queue->released - before;
+            ring_count_consumed(&queue->ring, queue->ring_records);
             count += queue->released - before;
         }
     }

@@ -6,9 +6,11 @@
  */
 #include "shared_state/shared_variable.h"
 
+#include "host/crash_point.h"
 #include "host/idle.h"
 #include "log/output_record.h"
 #include "master/worker.h"
+#include "simulator/points.h"
 #include "standby/replay.h"
 
 void shared_variable_init(struct ftmb_shared *variable, uint32_t number) {
@@ -30,12 +32,14 @@ static inline void unlock(struct ftmb_shared *variable) {
 /* The worker becomes the owner, and its record depends on the previous owner's last one. */
 static void take_over(struct worker *worker, struct ftmb_shared *variable) {
     uint32_t previous = variable->owner;
-    if (previous != PAL_OWNER_NONE && worker->state->vector[previous] < variable->record) {
+    if (previous != PAL_OWNER_NONE && worker->state->vector[previous] < variable->record &&
+        !PLANTED(VECTOR_NOT_MERGED)) {
         worker->state->vector[previous] = variable->record;
     }
     variable->owner = worker->context.worker;
     variable->ownership_epoch++;
     variable->count = 0;
+    POINT(MERGED, variable->number, previous);
 }
 
 static void acquire_logged(struct worker *worker, struct ftmb_shared *variable) {
@@ -46,6 +50,7 @@ static void acquire_logged(struct worker *worker, struct ftmb_shared *variable) 
                                              .previous_count = variable->count,
                                              .previous_owner = variable->owner});
         take_over(worker, variable);
+        CRASH_POINT(MASTER_IN_HAND_OVER);
     }
 }
 
@@ -67,11 +72,13 @@ static void acquire_in_replay(struct worker *worker, struct ftmb_shared *variabl
     }
     if (pal != NULL) {
         take_over(worker, variable);
+        CRASH_POINT(STANDBY_IN_HAND_OVER);
     }
 }
 
 void ftmb_shared_acquire(struct ftmb_context *context, struct ftmb_shared *variable) {
     struct worker *worker = worker_of(context);
+    POINT(ACQUIRING, variable->number, worker->access);
     if (worker->mode == WORKER_REPLAY) {
         acquire_in_replay(worker, variable);
     } else {
@@ -84,10 +91,19 @@ void ftmb_shared_acquire(struct ftmb_context *context, struct ftmb_shared *varia
         acquire_logged(worker, variable);
     }
     variable->count++;
+    if (PLANTED(VARIABLE_UNLOCKED_EARLY)) {
+        unlock(variable);
+    }
+    POINT(ACQUIRED, variable->number, worker->access);
     worker->access++;
 }
 
 void ftmb_shared_release(struct ftmb_context *context, struct ftmb_shared *variable) {
-    variable->record = worker_of(context)->state->record_number + 1;
+    const struct worker_state *state = worker_of(context)->state;
+    POINT(UNLOCKING, variable->number, state->record_number + 1);
+    if (!(PLANTED(ELIDED_ACCESS_UNSTAMPED) && variable->count > 1)) {
+        variable->record = state->record_number + (PLANTED(STAMPED_WITH_LAST_RECORD) ? 0 : 1);
+    }
     unlock(variable);
+    POINT(UNLOCKED, variable->number, state->record_number + 1);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "standby/replay.h"
 
+#include "host/crash_point.h"
 #include "host/process.h"
 #include "log/digest.h"
 #include "master/worker.h"
 #include "shared_state/shared_variable.h"
+#include "simulator/points.h"
 
 const struct pal *replay_next_pal(struct replay *replay, uint32_t access) {
     if (replay->next_pal < replay->record->pal_count) {
@@ -22,8 +24,9 @@ bool replay_may_access(const struct pal *pal, const struct ftmb_shared *variable
         return variable->owner == worker;
     }
     return pal->variable == variable->number && pal->previous_owner == variable->owner &&
-           pal->previous_count == variable->count &&
-           pal->ownership_epoch == variable->ownership_epoch + 1;
+           (pal->previous_count == variable->count || PLANTED(REPLAY_IGNORES_COUNT)) &&
+           (pal->ownership_epoch == variable->ownership_epoch + 1 ||
+            PLANTED(REPLAY_IGNORES_OWNERSHIP_EPOCH));
 }
 
 static bool outputs_match(const struct worker *worker, const struct access_record *record) {
@@ -66,10 +69,13 @@ int replay_step(struct worker *worker) {
     if (record->number != worker->state->record_number + 1 || !access_record_is_sane(record)) {
         worker_diverge(worker);
     }
+    POINT(REPLAY_BEGUN, worker->context.worker, record->number);
     replay->record = record;
     replay->next_pal = 0;
     worker_build(worker, worker->scratch, record->input_count);
+    CRASH_POINT(STANDBY_IN_REPLAY);
     worker_advance_record(worker);
+    POINT(REPLAY_BUILT, worker->context.worker, record->number);
 
     struct worker_status *status = worker->status;
     status_add(&status->digests_compared, 1);
@@ -80,6 +86,7 @@ int replay_step(struct worker *worker) {
     replay->position += access_record_size(record->pal_count);
     /* W1: release; the logger frees the logs behind these positions. */
     atomic_store_explicit(&status->access_consumed, replay->position, memory_order_release);
-    atomic_store_explicit(&status->replayed, record->number, memory_order_release);
+    atomic_store_explicit(&status->replayed, worker->state->record_number, memory_order_release);
+    POINT(REPLAYED, worker->context.worker, worker->state->record_number);
     return WORKER_BUSY;
 }

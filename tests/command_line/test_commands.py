@@ -120,6 +120,20 @@ def test_usage_errors(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["chek"]) == 2
     assert run(["drill", "--kill", "standby"]) == 2
     assert "--config" in capsys.readouterr().err
+    assert run(["drill", "--crash-at", "nowhere"]) == 2
+    assert "--crash-at list" in capsys.readouterr().err
+    assert run(["drill", "--crash-at", "spare-loaded", "--kill", "master"]) == 2
+    assert run(["drill", "--crash-at", "orchestrator-before-end", "--config", "box.toml"]) == 2
+    assert "leave out --config" in capsys.readouterr().err
+
+
+def test_crash_points_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    from ftmb.crash_points import all_points
+
+    assert run(["drill", "--crash-at", "list"]) == 0
+    shown = capsys.readouterr().out
+    for point in all_points().values():
+        assert f"{point.name} " in shown and point.help in shown
 
 
 def test_check(

@@ -146,8 +146,11 @@ class FakeOrchestrator:
             raise NotRunningError(name)
         return self.boxes[name].status()
 
-    def crash_in_element(self, name: str) -> None:
-        self.boxes[name].master.send_signal(signal.SIGSEGV)
+    def crash_at(self, name: str, point: str) -> int:
+        assert point == "master-in-element"
+        master = self.boxes[name].master
+        master.send_signal(signal.SIGSEGV)
+        return master.pid
 
     def stop(self, name: str) -> None:
         if name in self.boxes:

@@ -150,6 +150,31 @@ def test_a_lagging_standby_holds_back_commits_and_loses_nothing(
     assert len(box.released()) + box.logger.queue_counts(0)["dropped"] == total
 
 
+def test_a_successor_with_nothing_to_replay_lets_the_logs_go(
+    stepped: Callable[..., Stepped],
+) -> None:
+    """Its snapshot held all that was committed, and its epoch comes before it has looked."""
+    box = stepped(input_size=1 << 20)
+    (master, master_peer), (standby, standby_peer) = box.replica(1), box.replica(2)
+    box.logger.change_master(master_peer)
+    box.logger.set_standby(standby_peer)
+    for turn in range(10):
+        box.arrive(turn * 10, 10)
+        box.run(master, 2)
+    descriptor = os.memfd_create("snapshot")
+    child, _ = master.begin_snapshot(descriptor)
+    assert os.waitpid(child, 0)[1] == 0
+    standby.load_snapshot(descriptor)
+    os.close(descriptor)
+    standby.set_access_start(0, box.logger.access_start(0))
+    assert box.logger.queue_counts(0)["access_fill"] > 0
+    assert box.logger.change_master(standby_peer)
+    box.run(standby, 4)
+    assert standby_peer.phase() == "live"
+    assert box.logger.queue_counts(0)["access_fill"] == 0
+    assert box.logger.queue_counts(0)["input_fill"] == 0
+
+
 def test_a_port_that_takes_nothing_does_not_hold_up_the_other(
     stepped: Callable[..., Stepped],
 ) -> None:

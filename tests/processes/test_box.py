@@ -21,6 +21,7 @@ import pytest
 from ftmb import orchestrator
 from ftmb.errors import NotRunningError, StartError
 from ftmb.lab import Lab
+from ftmb.priority import LOGGER_NICE, REPLICA_NICE
 from tests.processes.boxes import PATIENCE_S, box_processes, fail, pings, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
@@ -49,7 +50,7 @@ def test_it_survives_a_killed_master(box: Callable[..., None], lab: Lab) -> None
 
 def test_it_survives_a_crash_in_an_element(box: Callable[..., None], lab: Lab) -> None:
     box()
-    orchestrator.crash_in_element("test")
+    orchestrator.crash_at("test", "master-in-element")
     pings(lab)
     status = wait_for(lambda s: s["failover_count"] == 1 and s["state"] == "protected")
     assert not status["failovers"][0]["lost_state"]
@@ -85,6 +86,34 @@ def test_a_lost_standby_is_replaced_while_traffic_goes_on(
     )
     assert status["failover_count"] == 0
     assert status["processes"]["master"] == before["processes"]["master"]
+
+
+def test_both_silent_for_a_while_are_not_both_lost(box: Callable[..., None], lab: Lab) -> None:
+    """On a machine that stands still the standby may be given up, but nobody's state."""
+    box()
+    before = orchestrator.status("test")
+    for who in ("standby", "master"):
+        fail(before, who, signal.SIGSTOP)
+    standby = before["processes"]["standby"]["pid"]
+    wait_for(lambda s: (s["processes"]["standby"] or {}).get("pid") != standby)
+    for who in ("standby", "master"):
+        try:
+            fail(before, who, signal.SIGCONT)
+        except ProcessLookupError:
+            pass
+    status = wait_for(lambda s: s["state"] == "protected")
+    assert status["state_losses"] == 0
+    pings(lab)
+
+
+def test_its_threads_come_before_other_sessions(box: Callable[..., None]) -> None:
+    box()
+    status = orchestrator.status("test")
+    if status["idle"] != "sleep" or not Path("/proc/self/autogroup").exists():
+        pytest.skip("threads that spin, or a kernel without groups of sessions")
+    for who, nice in (("logger", LOGGER_NICE), ("master", REPLICA_NICE), ("standby", REPLICA_NICE)):
+        group = Path(f"/proc/{status['processes'][who]['pid']}/autogroup").read_text()
+        assert group.split()[1:] == ["nice", str(nice)], who
 
 
 def test_losing_both_is_said_loudly_and_the_box_goes_on(box: Callable[..., None], lab: Lab) -> None:
@@ -239,6 +268,10 @@ HOSTILE = [
     b'{"kind": "hello", "version": 999999}',
     b'{"kind": "prepared"}',
     b'{"kind": "failed"}',
+    b'{"kind": "crash at"}',
+    b'{"kind": "crash at", "point": ["master-in-element"]}',
+    b'{"kind": "crash at", "point": "orchestrator-reaping"}',
+    b'{"kind": "armed", "point": "master-in-element"}',
     b'{"kind": "no such thing"}',
 ]
 

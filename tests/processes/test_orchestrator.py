@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ftmb.orchestrator import folder as folders
 from ftmb.orchestrator import members
 from ftmb.orchestrator.daemon import Orchestrator
 from ftmb.orchestrator.folder import box_folder
+from ftmb.processes.logger import FENCED_PATIENCE_S, LoggerProcess
 from tests.processes.boxes import PATIENCE_S, Status, box_processes, fail, pings, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
@@ -170,6 +172,27 @@ def test_no_process_for_a_replica_is_said_and_tried_again_later(
     made._handle({"kind": "spawn", "count": 1})
     made._spawn()  # too early
     assert len(sent) == 1 and made.to_spawn == 1
+
+
+def test_whoever_orchestrates_is_asked_to_kill_what_stays() -> None:
+    """Nobody is asked while nobody is there, and the next one if the first has died over it."""
+    logger = LoggerProcess.__new__(LoggerProcess)
+    stopped = SimpleNamespace(pid=7, fenced_at=time.monotonic())
+    sent: list[Any] = []
+    logger.__dict__.update(protection=SimpleNamespace(fenced=[stopped]), orchestrator=None)
+
+    def asked_after(seconds: float) -> int:
+        stopped.fenced_at -= seconds
+        sent.clear()
+        logger._kill_what_stays()
+        assert all(message == {"kind": "kill", "pid": 7} for message in sent)
+        return len(sent)
+
+    assert asked_after(FENCED_PATIENCE_S) == 0
+    logger.__dict__.update(orchestrator=SimpleNamespace(send=sent.append))
+    assert asked_after(0) == 1
+    assert asked_after(0) == 0
+    assert asked_after(FENCED_PATIENCE_S) == 1
 
 
 def test_an_error_of_its_own_does_not_end_it(

@@ -97,6 +97,7 @@ def _pause_ms(outcome: Outcome) -> float | None:
 def _failure(outcome: Outcome, result: RunResult) -> Report:
     return {
         "kind": outcome.failure.name,
+        "loses_state": outcome.loses_state,
         "at_s": _seconds(outcome.at_ns, result),
         "cause": (outcome.failover or {}).get("cause"),
         "detect_ms": outcome.milliseconds_until("detected_ns"),
@@ -116,18 +117,28 @@ def _breaks(result: RunResult) -> list[Report]:
     ]
 
 
+def state_was_lost(report: Report) -> bool:
+    """Whether it had to be, since nobody but the process that failed had it."""
+    return any(failure.get("loses_state") for failure in report["failures"])
+
+
 def broken_guarantees(report: Report) -> list[str]:
-    """One line for each guarantee that the protected run broke."""
+    """One line for each guarantee that the protected run broke.
+
+    Where a crash point ended the only process that had the state, connections break with it; all
+    else holds. That the box said so is among the failures' problems.
+    """
     broken = []
+    has_state = not state_was_lost(report)
     udp, tcp, http, ping = report["udp"], report["tcp"], report["http"], report["ping"]
     for count, text in (
         (udp["lost"], "datagrams were lost"),
         (udp["duplicated"], "datagrams were sent twice"),
         (udp["strange"], "datagrams arrived that were never sent"),
-        (tcp["broken"], "TCP connections broke"),
+        (tcp["broken"] * has_state, "TCP connections broke"),
         (http["downloads"] - http["checksums_ok"], "downloads had a wrong checksum"),
-        (http["failed"], "downloads failed"),
-        (ping["lost"], "pings were lost"),
+        (http["failed"] * has_state, "downloads failed"),
+        (ping["lost"] * has_state, "pings were lost"),
         (report["digest"]["mismatched"], "digests differed between master and standby"),
     ):
         if count:

@@ -22,6 +22,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 BUCKET_S = 0.1
+CRASH = ("crash point", "#117864")
 STALL_MS_MIN, STALL_MS_MAX = 40, 10_000
 COLOURS = {Failure.KILL: "#c0392b", Failure.SEGV: "#8e44ad", Failure.STOP: "#d68910"}
 NAMES = {Failure.KILL: "SIGKILL", Failure.SEGV: "SIGSEGV", Failure.STOP: "SIGSTOP"}
@@ -127,13 +128,18 @@ def _draw_stalls(axis: Any, result: RunResult) -> Any:
 
 
 def _mark_failures(axis: Any, result: RunResult) -> None:
-    labelled: set[Failure] = set()
+    labelled: set[str] = set()
     for outcome in result.outcomes:
-        label = None if outcome.failure in labelled else NAMES[outcome.failure]
-        labelled.add(outcome.failure)
+        if outcome.at_ns < result.figures.started_ns:
+            continue  # a crash point of the box's start
+        name, colour = CRASH
+        if isinstance(outcome.failure, Failure):
+            name, colour = NAMES[outcome.failure], COLOURS[outcome.failure]
+        label = None if name in labelled else name
+        labelled.add(name)
         axis.axvline(
             float(_seconds(outcome.at_ns, result)),
-            color=COLOURS[outcome.failure],
+            color=colour,
             linestyle="--",
             linewidth=0.9,
             alpha=0.8,

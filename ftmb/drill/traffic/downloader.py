@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 
 from ftmb.drill.traffic.process import Stop, ready, write_results
 
-PATIENCE_S = 30
 PAUSE_AFTER_FAILURE_S = 0.2
 READ_SIZE = 1 << 20
 
@@ -42,10 +41,12 @@ def checksum(path: str) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def download(url: str, expected: str, tally: Tally, lock: threading.Lock) -> bool:
+def download(
+    url: str, expected: str, patience_s: float, tally: Tally, lock: threading.Lock
+) -> bool:
     with tempfile.NamedTemporaryFile(prefix="ftmb-download-") as file:
         command = ["curl", "--silent", "--show-error", "--fail"]
-        command += ["--max-time", str(PATIENCE_S), "--output", file.name, url]
+        command += ["--max-time", str(patience_s), "--output", file.name, url]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         found, size = checksum(file.name)
     with lock:
@@ -65,7 +66,8 @@ def keep_downloading(
     stop: Stop, arguments: argparse.Namespace, tally: Tally, lock: threading.Lock
 ) -> None:
     while not stop:
-        if not download(arguments.url, arguments.sha256, tally, lock):
+        asked = arguments.url, arguments.sha256, arguments.patience
+        if not download(*asked, tally, lock):
             time.sleep(PAUSE_AFTER_FAILURE_S)
 
 
@@ -74,6 +76,7 @@ def main() -> None:
     parser.add_argument("--url", required=True)
     parser.add_argument("--sha256", required=True)
     parser.add_argument("--parallel", type=int, default=3)
+    parser.add_argument("--patience", type=float, default=30.0)
     parser.add_argument("--result", required=True)
     arguments = parser.parse_args()
     stop = Stop()

@@ -75,6 +75,7 @@ class Downloads:
             *("--url", f"http://{place.lab.addresses.server}:{PORT}/content"),
             *("--sha256", self.sha256),
             *("--parallel", str(place.settings.downloads)),
+            *("--patience", str(place.settings.download_patience_s)),
             *("--result", str(place.folder / "downloader")),
         )
         self.client.wait_ready()

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "simulator/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "elements.h"
+#include "simulator/probe.h"
+
+#define CONFIG_SIZE_MAX 65536U
+#define SECOND_NS 1000000000ULL
+
+static _Alignas(64) uint8_t configs[FTMB_PIPELINE_MAX][CONFIG_SIZE_MAX];
+
+static const struct ftmb_option *option_of(const struct ftmb_element_class *element,
+                                           const char *name) {
+    const struct ftmb_option *option = element->options;
+    while (option->name != NULL && strcmp(option->name, name) != 0) {
+        option++;
+    }
+    return option->name == NULL ? abort(), option : option;
+}
+
+static void set_number(const struct ftmb_element_class *element, void *config, const char *name,
+                       uint64_t value) {
+    const struct ftmb_option *option = option_of(element, name);
+    uint8_t *place = (uint8_t *)config + option->offset;
+    if (option->type == FTMB_OPTION_SECONDS) {
+        value *= SECOND_NS;
+        memcpy(place, &value, sizeof(value));
+    } else if (option->type == FTMB_OPTION_UNSIGNED || option->type == FTMB_OPTION_CHOICE) {
+        memcpy(place, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
+    } else {
+        *place = (uint8_t)value;
+    }
+}
+
+static void set_text(const struct ftmb_element_class *element, void *config, const char *name,
+                     const char *value) {
+    char error[256];
+    if (option_of(element, name)->parse(config, value, error, sizeof(error)) != 0) {
+        abort();
+    }
+}
+
+static const struct ftmb_element_class *element_named(const char *name) {
+    uint32_t index = 0;
+    while (strcmp(elements_at(index)->name, name) != 0) {
+        index++;
+    }
+    return elements_at(index);
+}
+
+static void *add(struct pipeline *pipeline, const struct ftmb_element_class *element) {
+    void *config = configs[pipeline->count];
+    memset(config, 0, CONFIG_SIZE_MAX);
+    if (element->config_size > CONFIG_SIZE_MAX || pipeline_add(pipeline, element, config) != 0) {
+        abort();
+    }
+    return config;
+}
+
+static void add_probe(struct pipeline *pipeline) {
+    struct probe_config *config = add(pipeline, &probe_class);
+    config->variables = 1 + chance(PROBE_VARIABLES_MAX);
+}
+
+static void add_monitor(struct pipeline *pipeline) {
+    const struct ftmb_element_class *element = element_named("monitor");
+    void *config = add(pipeline, element);
+    set_number(element, config, "first", 0);
+    set_number(element, config, "second", 1);
+    set_number(element, config, "hosts_max", 1024);
+    set_number(element, config, "stamp", 1);
+}
+
+static void add_forward(struct pipeline *pipeline) {
+    const struct ftmb_element_class *element = element_named("forward");
+    void *config = add(pipeline, element);
+    set_number(element, config, "first", 0);
+    set_number(element, config, "second", 1);
+}
+
+static void add_nat(struct pipeline *pipeline, uint32_t workers) {
+    const struct ftmb_element_class *element = element_named("nat");
+    void *config = add(pipeline, element);
+    char error[256];
+    set_number(element, config, "inside", 0);
+    set_number(element, config, "outside", 1);
+    set_text(element, config, "external", "203.0.113.1");
+    set_text(element, config, "inside_address", "10.0.0.1");
+    set_number(element, config, "filtering", chance(3));
+    set_number(element, config, "sessions_max", 16 + chance(16));
+    set_number(element, config, "port_first", 2048);
+    set_number(element, config, "port_last", 2048 + workers * (8 + chance(60)) - 1);
+    set_number(element, config, "udp_timeout", 1);
+    set_number(element, config, "icmp_timeout", 1);
+    set_number(element, config, "tcp_established_timeout", 2);
+    set_number(element, config, "tcp_transitory_timeout", 1);
+    set_number(element, config, "check_checksum", 1);
+    set_number(element, config, "icmp_errors_max", 1000);
+    if (element->check(config, workers, error, sizeof(error)) != 0) {
+        simulation_fail("the NAT's configuration: %s", error);
+    }
+}
+
+static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers) {
+    pipeline->count = 0;
+    uint32_t place = chance(100);
+    if (place < 50) {
+        add_probe(pipeline);
+        return "probe";
+    }
+    if (place < 60) {
+        add_monitor(pipeline);
+        return "monitor";
+    }
+    if (place < 85) {
+        add_nat(pipeline, workers);
+        return "nat";
+    }
+    if (place < 95) {
+        add_nat(pipeline, workers);
+        add_monitor(pipeline);
+        return "nat, monitor";
+    }
+    add_forward(pipeline);
+    return "forward";
+}
+
+static uint32_t smaller(uint32_t one, uint32_t other) {
+    return one < other ? one : other;
+}
+
+void settings_draw(struct settings *settings, struct pipeline *pipeline) {
+    uint32_t few = chance(FTMB_WORKERS_MAX);
+    *settings = (struct settings){
+        .workers = 1 + smaller(few, chance(FTMB_WORKERS_MAX)),
+        .input_size = RING_SIZE_MIN << chance(4),
+        .access_size = RING_SIZE_MIN << chance(3),
+        .output_size = (uint64_t)(2 * RING_SIZE_MIN) << chance(2),
+        .frames = 4 + smaller(chance(120), chance(120)),
+        .arrivals = 1 + chance(4),
+        .has_large_frames = chance(4) == 0,
+        .slow = chance(4) == 0 ? TASK_LOGGERS : chance(2 * TASK_KINDS),
+        .stay = 1 + smaller(chance(12), chance(12)),
+        .failures = chance(FAILURES_MAX),
+        .busy_port = chance(2) == 0 ? 0 : 2 + chance(10),
+        .spawn_delay = chance(2) == 0 ? 0 : chance(60),
+    };
+    settings->pipeline_name = draw_pipeline(pipeline, settings->workers);
+}
