@@ -28,7 +28,7 @@ ALLOWED: Mapping[str, float] = {
     "mappings": 16,
     "shared_memory_bytes": 64 * MEBIBYTE,
     "huge_pages_used": 0,
-    "processes": 0,
+    "processes": 1,  # an orchestrator that dies over a start leaves a spare too many for a while
 }
 
 

@@ -147,15 +147,11 @@ class _Soaking:
 
     def _when_whole(self) -> Status:
         def is_whole(status: Status) -> bool:
-            spares = [spare for spare in status["spares"] if spare["stage"] == "prepared"]
-            has_orchestrator = status["processes"]["orchestrator"]["pid"] is not None
+            stages = [spare["stage"] for spare in status["spares"]]
             is_alone = not status["fenced"] and status["replicas_expected"] == 0
-            return (
-                status["state"] == "protected"
-                and len(spares) == 1
-                and has_orchestrator
-                and is_alone
-            )
+            has_orchestrator = status["processes"]["orchestrator"]["pid"] is not None
+            is_spared = stages != [] and set(stages) == {"prepared"}
+            return status["state"] == "protected" and is_spared and has_orchestrator and is_alone
 
         found = observe(self.box, self.traffic.attend, is_whole, PROTECTION_PATIENCE_S)
         if found is None:

@@ -385,9 +385,9 @@ static void go_back_to_cut(struct output_logger *logger, uint32_t index) {
     if (queue->received > logger->cut[index] && !PLANTED(RECEIVED_KEPT_AT_FENCE)) {
         counter_set(&queue->received, logger->cut[index]);
         if (!PLANTED(INPUT_KEPT_AT_FENCE)) {
+            uint64_t last = queue->received;
             counter_set(&queue->input_sequence,
-                        queue->received == 0 ? 0
-                                             : pending_of(queue, queue->received)->input_sequence);
+                        last == 0 ? 0 : pending_of(queue, last)->input_sequence);
         }
     }
     queue->position = 0;

@@ -281,11 +281,11 @@ static void check_start(uint32_t start) {
         make_part(worker, start);
     }
     process_begin(reference.process);
+    reference.current = reference.waits = 0;
     simulation.is_reference = true;
     for (uint32_t step = 0; step < 2 * simulation.settings.workers; step++) { /* all go live */
         process_step(reference.process, step % simulation.settings.workers);
     }
-    reference.current = reference.waits = 0;
     fiber_switch(&simulation.main, &reference.parts[0].fiber);
     simulation.is_reference = false;
     if (!simulation.has_failed) {

@@ -34,4 +34,4 @@ $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/tests/fuzz/%_fuzzer.o $(FUZZ_OBJECTS)
 	@clang -pthread -fsanitize=fuzzer $(FUZZ_SANITIZERS) $^ -o $@
 
 .SECONDARY: $(FUZZ_OBJECTS) $(FUZZ_TARGETS:%=$(FUZZ_BUILD)/tests/fuzz/%_fuzzer.o)
--include $(FUZZ_OBJECTS:.o=.d)
+-include $(FUZZ_OBJECTS:.o=.d) $(FUZZ_TARGETS:%=$(FUZZ_BUILD)/tests/fuzz/%_fuzzer.d)

@@ -51,6 +51,7 @@ static struct ring fresh_ring(struct ring *ring, const char *name, uint64_t size
     memset(ring->data, 0, written < ring->size ? written : ring->size);
     ring_publish(ring, 0);
     ring_consume(ring, 0);
+    ring_count_consumed(ring, 0);
     return *ring;
 }
 

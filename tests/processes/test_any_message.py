@@ -6,6 +6,7 @@ A logger process in this process, without ports: the test plays its callers and 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -119,6 +120,16 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+def check_descriptors(door: Door, wanted: int) -> None:
+    """As many as before, once everybody who hung up was noticed and collected."""
+    gc.collect()
+    for _ in range(2000):
+        if descriptors() == wanted:
+            return
+        door.serve(1)
+    assert descriptors() == wanted
+
+
 def hang_up(door: Door, caller: Channel) -> None:
     caller.close()
     door.serve(4)
@@ -185,6 +196,7 @@ def test_a_message_that_is_too_large_is_cut_short_and_ends_its_sender(door: Door
 
 @pytest.mark.parametrize("count", [1, DESCRIPTORS_MAX, DESCRIPTORS_MAX + 50])
 def test_descriptors_that_nobody_asked_for_are_closed(door: Door, count: int) -> None:
+    gc.collect()  # what earlier tests left to be closed
     before = descriptors()
     caller = door.call()
     for raw in (b'{"kind": "status"}', b"no message"):
@@ -194,11 +206,12 @@ def test_descriptors_that_nobody_asked_for_are_closed(door: Door, count: int) ->
             break
         door.serve()
     hang_up(door, caller)
-    assert descriptors() == before
+    check_descriptors(door, before)
 
 
 def test_one_process_cannot_use_up_the_connections(door: Door) -> None:
     """The bystander, a caller of the same process in this test, keeps its own."""
+    gc.collect()  # what earlier tests left to be closed
     before = descriptors()
     callers = [door.call() for _ in range(3 * CALLS_MAX)]
     assert descriptors() <= before + len(callers) + CALLS_MAX
@@ -206,7 +219,7 @@ def test_one_process_cannot_use_up_the_connections(door: Door) -> None:
     for caller in callers:
         caller.close()
     door.serve(6)
-    assert descriptors() == before
+    check_descriptors(door, before)
 
 
 def test_a_flood_of_a_replica_ends_it(door: Door) -> None:
