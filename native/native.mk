@@ -21,7 +21,7 @@ NATIVE_BUILD := build/sanitize/$(SANITIZE)
 OPTIMIZE := -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized $(SANITIZER_FLAGS)
 CORE_MODULE := $(NATIVE_BUILD)/modules/_core.abi3.so
 DPDK_MODULE :=
-SIMULATOR :=
+SIMULATOR := $(NATIVE_BUILD)/ftmb-simulator
 export CFLAGS := $(SANITIZER_FLAGS)
 endif
 
@@ -44,14 +44,16 @@ SIMULATOR_OBJECTS := $(SIMULATOR_SOURCES:%.c=$(NATIVE_BUILD)/simulator/%.o)
 
 .PHONY: native-modules
 native: native-modules
-native-modules: $(CORE_MODULE) $(DPDK_MODULE) $(SIMULATOR)
+native-modules: $(CORE_MODULE) $(DPDK_MODULE) $(if $(SANITIZE),,$(SIMULATOR))
+.PHONY: simulator
+simulator: $(SIMULATOR)
 
 $(NATIVE_BUILD)/simulator/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  cc      $< (simulator)"
-	@$(CC) $(CORE_FLAGS) -O2 -DFTMB_SIMULATION -c $< -o $@
+	@$(CC) $(CORE_FLAGS) $(if $(SANITIZE),,-O2) -DFTMB_SIMULATION -c $< -o $@
 
-ftmb/_native/ftmb-simulator: $(SIMULATOR_OBJECTS)
+$(SIMULATOR): $(SIMULATOR_OBJECTS)
 	@echo "  link    $@"
 	@$(CC) $(CORE_FLAGS) -o $@ $(SIMULATOR_OBJECTS)
 
