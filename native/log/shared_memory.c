@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log/single_mapping.h"
+
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
@@ -47,16 +49,29 @@ long shared_memory_size(int descriptor) {
 }
 
 static int protection_of(bool writable) {
-    return writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    /* The one mapping of a process must serve its writer too. */
+    return writable || SINGLE_MAPPING ? PROT_READ | PROT_WRITE : PROT_READ;
 }
 
 void *shared_memory_map(int descriptor, size_t size, bool writable) {
+    void *shared = single_mapping_share(descriptor);
+    if (shared != NULL) {
+        return shared;
+    }
     void *address =
         mmap(NULL, size, protection_of(writable), MAP_SHARED | MAP_POPULATE, descriptor, 0);
-    return address == MAP_FAILED ? NULL : address;
+    if (address == MAP_FAILED) {
+        return NULL;
+    }
+    single_mapping_remember(descriptor, address);
+    return address;
 }
 
 void *shared_memory_map_ring(int descriptor, size_t header_size, size_t data_size, bool writable) {
+    void *shared = single_mapping_share(descriptor);
+    if (shared != NULL) {
+        return shared;
+    }
     size_t total = header_size + 2 * data_size;
     uint8_t *base = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) {
@@ -73,11 +88,12 @@ void *shared_memory_map_ring(int descriptor, size_t header_size, size_t data_siz
         errno = error;
         return NULL;
     }
+    single_mapping_remember(descriptor, base);
     return base;
 }
 
 void shared_memory_unmap(void *address, size_t size) {
-    if (address != NULL) {
+    if (address != NULL && single_mapping_let_go(address)) {
         munmap(address, size);
     }
 }
