@@ -9,12 +9,13 @@ What is run and what is not:
 - `address` (with undefined behaviour): all of C that runs in memory, but few of the NAT's many
   tests, whose frames the fuzzers send by the million, and no test that waits for time-outs.
 - `thread`: the tests that have threads, without repetitions. Rings and pages are mapped once in
-  this build (native/log/single_mapping.h), not by each side for itself as between processes, so that
-  what orders the two sides is checked too: acquire and release on `written`, `consumed`, `epoch` and
-  `cut`. (With the release of `written` weakened, test_threads.py gives some sixty reports.) A ring's
-  data stands in memory twice in a row: a byte that one lap wrote in the first and the next lap in the
-  second place are two for it. Memory of a mad master is read while it may change, by design: once,
-  by ring_copy(), and it is the copy that is checked and used; no such test is among these.
+  this build (native/log/single_mapping.h), not by each side for itself as between processes, so
+  that what orders the two sides is checked too: acquire and release on `written`, `consumed`,
+  `epoch` and `cut`. (With the release of `written` weakened, test_threads.py gives some sixty
+  reports.) A ring's data stands in memory twice in a row: a byte that one lap wrote in the first
+  and the next lap in the second place are two for it. Memory of a mad master is read while it may
+  change, by design: once, by ring_copy(), and it is the copy that is checked and used; no such
+  test is among these.
 
 The arena's fixed address belongs to a sanitizer's shadow, so that one test is left out.
 """
