@@ -17,7 +17,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 BUILD = ROOT / "build/fuzz"
 CORPUS = ROOT / "tests/fuzz/corpus"  # TARGET.tar.xz
 REGRESSIONS = ROOT / "tests/fuzz/regressions"  # TARGET-WHAT: inputs that once broke something
@@ -25,6 +26,8 @@ INPUT_SIZE_MAX = 2048
 INPUT_TIMEOUT_S = 60
 # The sources that each target is about; all others it merely passes through.
 AIMS = {
+    "configuration": ["ftmb/configuration/*.py"],
+    "messages": ["ftmb/processes/logger.py", "ftmb/processes/messages.py"],
     "nat": ["elements/nat/*.c"],
     "options": ["elements/nat/nat_config.c"],
     "output_logger": ["native/output_logger/*.c", "native/log/output_record.c"],
@@ -38,8 +41,26 @@ AIMS = {
 
 def targets() -> list[str]:
     """All of them, by the names of their sources."""
-    sources = Path(__file__).parent.glob("*_fuzzer.c")
-    return sorted(path.name.removesuffix("_fuzzer.c") for path in sources)
+    sources = [path for end in ("c", "py") for path in HERE.glob(f"*_fuzzer.{end}")]
+    return sorted(path.name.partition("_fuzzer")[0] for path in sources)
+
+
+def is_python(target: str) -> bool:
+    """Fuzzed by atheris, which is libFuzzer too, and not built."""
+    return (HERE / f"{target}_fuzzer.py").exists()
+
+
+def program(target: str) -> list[str]:
+    """What is started, with libFuzzer's options behind it."""
+    path = BUILD / target
+    if not is_python(target):
+        return [str(path)]
+    BUILD.mkdir(parents=True, exist_ok=True)
+    script = HERE / f"{target}_fuzzer.py"
+    path.write_text(f'#!/bin/sh\nFTMB_FUZZER="$0" exec {sys.executable} {script} "$@"\n')
+    path.chmod(0o755)
+    words = HERE / f"{target}.dict"
+    return [str(path), *([f"-dict={words}"] if words.exists() else [])]
 
 
 def seeds(target: str) -> Path:
@@ -62,7 +83,7 @@ def fuzz(target: str, seconds: int) -> subprocess.CompletedProcess[str]:
     found, crashes = BUILD / "corpus" / target, BUILD / "crashes"
     for folder in (found, crashes):
         folder.mkdir(parents=True, exist_ok=True)
-    command = [str(BUILD / target), f"-max_len={INPUT_SIZE_MAX}", f"-timeout={INPUT_TIMEOUT_S}"]
+    command = [*program(target), f"-max_len={INPUT_SIZE_MAX}", f"-timeout={INPUT_TIMEOUT_S}"]
     command += [f"-artifact_prefix={crashes}/{target}-", "-print_final_stats=1", "-reload=0"]
     command += [f"-max_total_time={seconds}", str(found)] if seconds else ["-runs=0"]
     return subprocess.run(
@@ -75,7 +96,7 @@ def merge(target: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sources = [str(path) for path in (BUILD / "corpus" / target,) if path.is_dir()]
         sources += [str(seeds(target))] if (CORPUS / f"{target}.tar.xz").exists() else []
-        command = [str(BUILD / target), "-set_cover_merge=1", f"-max_len={INPUT_SIZE_MAX}", folder]
+        command = [*program(target), "-set_cover_merge=1", f"-max_len={INPUT_SIZE_MAX}", folder]
         subprocess.run([*command, *sources], check=True, capture_output=True)
         CORPUS.mkdir(exist_ok=True)
         with tarfile.open(CORPUS / f"{target}.tar.xz", "w:xz") as packed:
@@ -86,8 +107,27 @@ def merge(target: str) -> None:
                     packed.addfile(entry, content)
 
 
+def python_coverage(target: str, build: Path) -> None:
+    """The same of one in Python: lines, and branches within the sum."""
+    data = f"--data-file={build / target}.data"
+    measured = [sys.executable, "-m", "coverage"]
+    fuzzer = [str(HERE / f"{target}_fuzzer.py"), "--replay", str(seeds(target))]
+    include = f"--include={','.join(AIMS[target])}"
+    command = [*measured, "run", "--branch", data, *fuzzer]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    report = [*measured, "report", data, include]
+    told = subprocess.run(report, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    for line in told.splitlines():
+        words = line.split()
+        if words and (words[0].endswith(".py") or words[0] == "TOTAL"):
+            print(f"{target:14} {words[0]:42} lines and branches {words[-1]:>8}")
+
+
 def coverage(target: str, build: Path) -> None:
     """Prints lines and regions of the files that the target is about, reached by its corpus."""
+    if is_python(target):
+        python_coverage(target, build)
+        return
     raw, merged = build / f"{target}.raw", build / f"{target}.data"
     subprocess.run(
         [str(build / target), "-runs=0", str(seeds(target))],

@@ -37,7 +37,7 @@ CONFIGURATION = {
 }
 KINDS = [
     "hello", "prepared", "started", "snapshot done", "failed", "fenced", "orchestrate",
-    "spawn failed", "status", "crash in element", "stop", "prepare", "start", "kill", "crash",
+    "spawn failed", "status", "crash at", "armed", "stop", "prepare", "start", "kill",
 ]  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -45,7 +45,9 @@ JSON = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.dictionaries(
-    st.sampled_from(["version", "records", "epoch", "ok", "pause_ns", "reason", "pid", "count"]),
+    st.sampled_from(
+        ["version", "records", "epoch", "ok", "pause_ns", "reason", "pid", "count", "point"]
+    ),
     JSON | st.just(PAGES_VERSION) | st.lists(st.integers(), min_size=1, max_size=1),
     max_size=6,
 )
