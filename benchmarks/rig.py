@@ -82,6 +82,7 @@ class Rig:
             self.standby.start([self.cores.standby])
         self.master.start([self.cores.master])
         self.packets = threading.Thread(target=self.logger.run, args=(self.cores.loggers,))
+        self.logger.expect_thread()
         self.packets.start()
 
     def _process(self, epoch: int, idle: str) -> Process:

@@ -156,6 +156,10 @@ class Logger:
         """Where in the access log a new standby begins to read."""
         return int(lib.logger_access_start(self.pointer, worker))
 
+    def expect_thread(self) -> None:
+        """To be said before the thread that will call `run` is started."""
+        lib.logger_expect_thread(self.pointer)
+
     def run(self, core: int | None) -> None:
         """The packet thread's life; returns after `stop`."""
         lib.logger_run(self.pointer, -1 if core is None else core)

@@ -95,6 +95,7 @@ class LoggerProcess:
         packets = threading.Thread(target=self._run_packets, name="loggers")
         self.started = threading.Event()
         self.port_error: Exception | None = None
+        self.logger.expect_thread()
         packets.start()
         self.started.wait()
         if self.port_error is not None:

@@ -237,6 +237,10 @@ static void pin_to(int core) {
     }
 }
 
+void logger_expect_thread(struct logger *logger) {
+    logger->has_thread = true;
+}
+
 void logger_run(struct logger *logger, int core) {
     pthread_setname_np(pthread_self(), "loggers");
     idle_prepare_thread((enum idle_strategy)logger->settings.idle, NICE_LOGGERS);
@@ -262,8 +266,7 @@ void logger_stop(struct logger *logger) {
 /* L2: release; pairs with L1. Then waits until the packet thread has served it. */
 static void hand_over(struct logger *logger, enum logger_request_kind kind) {
     atomic_store_explicit(&logger->request.kind, (uint32_t)kind, memory_order_release);
-    bool has_thread = atomic_load_explicit(&logger->rounds, memory_order_relaxed) > 0;
-    if (!has_thread) {
+    if (!logger->has_thread) {
         serve_request(logger);
     }
     while (atomic_load_explicit(&logger->request.kind, memory_order_acquire) != REQUEST_NONE) {

@@ -65,6 +65,7 @@ struct logger {
     int access_descriptors[FTMB_WORKERS_MAX]; /* likewise */
     struct peer peers[PEERS_MAX];
     struct logger_request request;
+    bool has_thread; /* the control thread's: requests are the packet thread's to serve */
     _Atomic bool must_stop;
     /* An eventfd that the packet thread raises once when it sees the master dead. */
     int death_event;
@@ -88,6 +89,9 @@ void logger_remove_peer(struct logger *logger, int peer);
 void logger_start_of(const struct logger *logger, uint32_t worker, uint64_t *record_number,
                      uint64_t *input_position);
 
+/* Said by the control thread before it starts the packet thread: from then on that one alone
+ * serves requests. (Not by looking whether it runs: it may be about to.) */
+void logger_expect_thread(struct logger *logger);
 /* The packet thread: until logger_stop(). */
 void logger_run(struct logger *logger, int core);
 void logger_stop(struct logger *logger);

@@ -205,6 +205,7 @@ int logger_add_peer(struct logger *logger, uint32_t epoch);
 void logger_remove_peer(struct logger *logger, int peer);
 void logger_start_of(const struct logger *logger, uint32_t worker, uint64_t *record_number,
                      uint64_t *input_position);
+void logger_expect_thread(struct logger *logger);
 void logger_run(struct logger *logger, int core);
 void logger_stop(struct logger *logger);
 uint64_t logger_step(struct logger *logger, uint64_t now_ns);

@@ -161,8 +161,7 @@ static void build(void) {
     simulation.page = pages_map_logger(simulation.logger->page_descriptor, &error);
     simulation_expect(simulation.page != NULL, "the loggers' page cannot be mapped");
     traffic_begin(simulation.logger);
-    /* From now on requests wait for the packet thread, as they do when it runs by itself. */
-    atomic_store(&simulation.logger->rounds, 1);
+    logger_expect_thread(simulation.logger);
     failures_draw();
     schedule_add(TASK_LOGGERS, NULL, 0, run_loggers, simulation.logger);
     control_begin();

@@ -29,7 +29,7 @@ class _Elements(ModuleType):
     def element_classes() -> dict[str, Any]:
         names = ("inside", "outside", "external", "inside_address")
         options = tuple(SimpleNamespace(name=name) for name in names)
-        return {"nat": SimpleNamespace(options=options)}
+        return {"nat": SimpleNamespace(options=options, steers=False)}
 
     @staticmethod
     def check_options(*_: Any) -> list[Any]:

@@ -47,6 +47,7 @@ class LiveBox:
         for port_name, port in zip(("left", "right"), self.ports, strict=True):
             self.logger.add_port(port_name, port.base())
         self.packets = threading.Thread(target=self.logger.run, args=(None,))
+        self.logger.expect_thread()
         self.packets.start()
         self.epoch = 0
         self.replicas: list[tuple[Process, Peer]] = []
