@@ -14,7 +14,8 @@ struct observed observed;
 static struct {
     uint8_t port; /* of the frames being logged */
     uint32_t delivered, logged;
-    uint64_t dropped; /* inputs for which a log had no room */
+    uint64_t dropped;                   /* inputs for which a log had no room */
+    uint64_t tick_ns[FTMB_WORKERS_MAX]; /* of the last one, logged or left out */
     uint32_t releasing_worker;
     uint64_t releasing_record;
     uint32_t cursor[FTMB_WORKERS_MAX]; /* accesses before it are of records committed */
@@ -76,19 +77,40 @@ static void input_appended(uint32_t index) {
     if (record->kind == INPUT_PACKET) {
         queue->packets++;
         check_packet(record);
-    } else if (record->kind == INPUT_AGAIN) {
+    } else if (record->kind == INPUT_TICK) {
+        now.tick_ns[index] = record->time_ns;
+    } else {
         add_release(FTMB_PORT_AGAIN | record->port,
                     digest_add(0, 0, 0, input_record_bytes(record), record->length));
     }
 }
 
-static void input_dropped(enum input_kind kind) {
+/* What is left out must not have found room. */
+static void input_dropped(uint32_t index, enum input_kind kind) {
+    const struct input_queue *input = &simulation.logger->input.queues[index];
+    uint64_t length = kind == INPUT_PACKET ? traffic_delivered(now.logged)->length
+                      : kind == INPUT_TICK ? 0
+                                           : FTMB_FRAME_SIZE_MAX;
+    uint64_t room = input->ring.size - (input->position - input->retained_position);
+    bool is_full = room < ring_align(sizeof(struct input_record) + length) ||
+                   input->sequence - input->retained_sequence >= input->capacity - 1;
+    simulation_expect(is_full, "an input was dropped for which the log had room");
+    if (kind == INPUT_TICK) {
+        now.tick_ns[index] = simulation.logger->input.now_ns;
+        return;
+    }
     now.dropped++;
     if (kind == INPUT_PACKET) {
         now.logged++;
     } else {
         add_release(FTMB_PORT_AGAIN, 0);
     }
+}
+
+static void input_published(uint32_t index) {
+    uint64_t now_ns = simulation.logger->input.now_ns;
+    simulation_expect(now_ns - now.tick_ns[index] < INPUT_TICK_INTERVAL_NS,
+                      "a worker is told too seldom that time passes");
 }
 
 /* ---- What is done with shared state ---- */
@@ -232,9 +254,15 @@ static void freed(uint32_t worker, uint64_t record) {
         simulation.logger->output.standby != NULL) {
         check_replica(control->standby, worker, record);
     }
-    if (simulation.logger->output.successor != NULL) {
+    /* A master that still replays; when it is being replaced nobody waits for it any more. */
+    if (!simulation.is_fencing) {
         check_replica(replica_of(simulation.logger->output.epoch), worker, record);
     }
+    const struct input_queue *input = &simulation.logger->input.queues[worker];
+    bool is_counted =
+        input->retained_sequence <= observed.queues[worker].input_count &&
+        observed.queues[worker].input_ends[input->retained_sequence] == input->retained_position;
+    simulation_expect(is_counted, "bounds: the inputs kept are not those that are counted");
     simulation_expect(record <= simulation.logger->output.queues[worker].released,
                       "bounds: a log was freed before its packets were out");
 }
@@ -262,7 +290,14 @@ void observe(enum simulation_point point, uint64_t a, uint64_t b) {
         input_appended((uint32_t)a);
         break;
     case POINT_INPUT_DROPPED:
-        input_dropped((enum input_kind)b);
+        input_dropped((uint32_t)a, (enum input_kind)b);
+        break;
+    case POINT_INPUT_PUBLISHED:
+        input_published((uint32_t)a);
+        break;
+    case POINT_BURST_BEGUN:
+        simulation_expect(simulation.page->epoch <= simulation.current->replica->epoch,
+                          "fencing: a master goes on that could see that its epoch is over");
         break;
     case POINT_ACQUIRED:
         acquired((uint32_t)a, (uint32_t)b);
