@@ -218,6 +218,7 @@ enum worker_progress process_step(struct process *process, uint32_t index) {
     if (atomic_load_explicit(&process->must_hold, memory_order_relaxed)) {
         return WORKER_IDLE; /* lets the holder have the lock, which is not a fair one */
     }
+    POINT(STEPPING, index, 0);
     take_step_lock(&process->step_locks[index]);
     enum worker_progress progress = step(worker);
     give_step_lock(&process->step_locks[index]);

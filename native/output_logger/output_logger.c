@@ -371,6 +371,7 @@ static bool finish_epoch(struct output_logger *logger) {
         if (logger->is_logged) {
             free_logs(logger);
         }
+        POINT(FINISHING, logger->epoch, 0);
     }
     for (uint32_t index = 0; index < logger->workers; index++) {
         counter_add(&logger->counters.discarded,

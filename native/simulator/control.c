@@ -254,7 +254,7 @@ static void act(enum action action) {
         load_snapshot();
         break;
     default:
-        control()->is_protected = true;
+        control()->is_protected = control()->was_ready = true;
     }
 }
 

@@ -25,6 +25,7 @@ struct failure {
     uint64_t step;
     bool has_point;
     bool needs_protection; /* it waits until somebody could follow */
+    bool needs_full_log;   /* it waits until the access log is full */
     bool is_at_once;       /* and strikes before anybody else moves */
     enum simulation_point point;
 };
@@ -33,6 +34,7 @@ struct failure {
 #define FREEZE_MAX 4000U /* steps */
 #define FENCED_LIFE_MAX 600U
 #define PATIENCE 4000U /* steps that a failure waits for its victim to be at its point */
+#define FULL_LOG_PATIENCE 16000U
 
 static struct failure failures[FAILURES_MAX];
 static uint32_t failure_count, next_failure;
@@ -53,6 +55,7 @@ void failures_draw(void) {
         if (chance(2) == 0) {
             failures[index].kind = KILL_MASTER;
         }
+        failures[index].needs_full_log = simulation.settings.slow == SLOW_STANDBY && chance(2) == 0;
     }
 }
 
@@ -110,16 +113,31 @@ static bool strike(const struct failure *failure, struct replica *victim) {
     }
 }
 
+static uint64_t patience_of(const struct failure *failure) {
+    return failure->needs_full_log ? FULL_LOG_PATIENCE : PATIENCE;
+}
+
+static bool has_full_log(void) {
+    const struct output_logger *output = &simulation.logger->output;
+    for (uint32_t worker = 0; worker < simulation.settings.workers; worker++) {
+        if (output->committed[worker] < output->cut[worker]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_at_point(const struct failure *failure, const struct replica *victim,
                         enum simulation_point point) {
-    if (failure->needs_protection && !simulation.control.is_protected &&
-        simulation.steps < failure->step + PATIENCE) {
+    bool is_patient = simulation.steps < failure->step + patience_of(failure);
+    if (is_patient && ((failure->needs_protection && !simulation.control.is_protected) ||
+                       (failure->needs_full_log && !has_full_log()))) {
         return false;
     }
     if (failure->is_at_once && failure->needs_protection) {
         return true;
     }
-    if (!failure->has_point || simulation.steps > failure->step + PATIENCE) {
+    if (!failure->has_point || !is_patient) {
         return true;
     }
     const struct replica *at = simulation.current->replica;
@@ -146,7 +164,8 @@ void failures_strike(enum simulation_point point) {
         if (victim != NULL && !victim->is_dead && is_at_point(failure, victim, point)) {
             next_failure += strike(failure, victim) ? 1 : 0;
         }
-        if (next_failure < failure_count && failure->step + 2 * PATIENCE < simulation.steps) {
+        if (next_failure < failure_count &&
+            failure->step + 2 * patience_of(failure) < simulation.steps) {
             next_failure++; /* its victim does not come any more */
         }
     }

@@ -27,6 +27,7 @@
     X(RELEASED, "worker", "record")                                                                \
     X(FREED, "worker", "record")                                                                   \
     X(FENCING, "epoch", "-")                                                                       \
+    X(FINISHING, "epoch", "-")                                                                     \
     X(EPOCH_BEGUN, "epoch", "-")                                                                   \
     X(BURST_BEGUN, "worker", "inputs")                                                             \
     X(INPUT_READ, "worker", "position")                                                            \
@@ -43,6 +44,7 @@
     X(REPLAYED, "worker", "record")                                                                \
     X(REPLAY_FINISHED, "worker", "record")                                                         \
     X(LIVE, "worker", "record")                                                                    \
+    X(STEPPING, "worker", "-")                                                                     \
     X(HOLDING, "worker", "-")                                                                      \
     X(HELD, "workers", "-")                                                                        \
     X(WAITING, "rounds", "-")                                                                      \

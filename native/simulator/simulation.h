@@ -43,11 +43,12 @@ struct settings {
     uint64_t input_size, access_size, output_size;
     uint32_t frames;   /* that come in, in all */
     uint32_t arrivals; /* one look at a port in so many finds frames there */
+    bool opens_late;   /* nothing comes in before there was a standby, as with real ports */
     bool has_large_frames;
-    uint32_t slow;     /* the kind of thread that is far slower than the others; TASK_KINDS: none */
-    uint32_t stay;     /* a thread goes on at a point with probability 1 - 1/stay */
-    uint32_t failures; /* that strike, at most */
-    uint32_t busy_port;   /* one in so many frames finds the port busy; 0: never */
+    uint32_t slow;      /* the kind of thread that is far slower than the others; or SLOW_STANDBY */
+    uint32_t stay;      /* a thread goes on at a point with probability 1 - 1/stay */
+    uint32_t failures;  /* that strike, at most */
+    uint32_t busy_port; /* one in so many frames finds the port busy; 0: never */
     uint32_t spawn_delay; /* rounds of the control thread before a new replica is there */
 };
 
@@ -78,6 +79,7 @@ struct replica {
 };
 
 enum task_kind { TASK_LOGGERS, TASK_CONTROL, TASK_WORKER, TASK_SNAPSHOT, TASK_KINDS };
+#define SLOW_STANDBY TASK_KINDS
 
 struct task {
     struct fiber fiber;
@@ -91,7 +93,7 @@ struct task {
 
 struct control {
     struct replica *master, *standby;
-    bool is_protected, has_target;
+    bool is_protected, was_ready, has_target;
     uint64_t target[FTMB_WORKERS_MAX];
     int32_t rounds_to_spawn;
     uint32_t next_epoch;
