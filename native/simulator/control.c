@@ -31,8 +31,9 @@ static uint32_t phase_of(const struct replica *replica) {
 
 /* A replica is lost when it died, or when its heartbeats were missed, rightly or not. */
 static bool is_lost(const struct replica *replica) {
-    if (replica->has_begun && !replica->is_torn) {
-        simulation_expect(phase_of(replica) != PHASE_DIVERGED, "the replay of a standby diverged");
+    if (replica->has_begun && !replica->is_torn && phase_of(replica) == PHASE_DIVERGED) {
+        simulation_expect(replica->is_disturbed, "the replay of a standby diverged");
+        return true;
     }
     return pages_is_dead(simulation.logger->peers[replica->peer].page) || replica->is_suspected;
 }

@@ -15,8 +15,9 @@ enum failure_kind {
     KILL_CHILD,    /* that writes a snapshot */
     FREEZE_MASTER, /* it is noticed, fenced, and comes back */
     FREEZE_STANDBY,
-    FREEZE_THREAD,  /* one worker, or the loggers, or the control thread: slow, not hung */
-    SUSPECT_MASTER, /* a healthy one is taken for hung */
+    FREEZE_THREAD,   /* one worker, or the loggers, or the control thread: slow, not hung */
+    SUSPECT_MASTER,  /* a healthy one is taken for hung */
+    DISTURB_STANDBY, /* a flipped bit: its replay must notice, within that record */
     FAILURE_KINDS
 };
 
@@ -79,7 +80,8 @@ bool failures_are_over(void) {
 }
 
 static struct replica *victim_of(enum failure_kind kind) {
-    bool is_standby = kind == KILL_STANDBY || kind == FREEZE_STANDBY || kind == KILL_CHILD;
+    bool is_standby = kind == KILL_STANDBY || kind == FREEZE_STANDBY || kind == KILL_CHILD ||
+                      kind == DISTURB_STANDBY;
     return is_standby ? simulation.control.standby : simulation.control.master;
 }
 
@@ -87,6 +89,33 @@ static void freeze(struct replica *replica) {
     trace_say("epoch %u hangs", replica->epoch);
     replica->frozen_until = simulation.steps + 100 + chance(FREEZE_MAX);
     replica->is_suspected = chance(4) != 0; /* else it comes back before anybody noticed */
+}
+
+/* Something of the record that is about to be compared becomes another. */
+static bool disturb(struct replica *replica) {
+    if (!replica->has_begun) {
+        return false;
+    }
+    struct worker *worker = &replica->process->workers[simulation.current->worker];
+    const struct record_builder *builder = &worker->builder;
+    replica->is_disturbed = true;
+    replica->disturbed_worker = worker->context.worker;
+    uint32_t kind = chance(4);
+    for (uint32_t index = 0; index < builder->slot_count && kind < 2; index++) {
+        struct output_slot *slot = builder->slots[index];
+        if (slot->port != FTMB_PORT_NONE && slot->length > 0) {
+            uint8_t *bytes = (uint8_t *)(slot + 1);
+            bytes[chance(slot->length)] ^= (uint8_t)(1U << chance(8));
+            slot->port = kind == 0 ? slot->port : FTMB_PORT_NONE;
+            return true;
+        }
+    }
+    if (kind == 3 && worker->replay.next_pal > 0) {
+        worker->replay.next_pal--; /* as if a variable had not been touched */
+    } else {
+        worker->state->input_position += RING_ALIGNMENT;
+    }
+    return true;
 }
 
 /* False: there is nobody whom this could hit now. */
@@ -98,6 +127,9 @@ static bool strike(const struct failure *failure, struct replica *victim) {
         return true;
     case KILL_CHILD:
         return replica_kill_snapshot(victim);
+    case DISTURB_STANDBY:
+        trace_say("a bit flips in epoch %u", victim->epoch);
+        return disturb(victim);
     case FREEZE_MASTER:
     case FREEZE_STANDBY:
         freeze(victim);
@@ -129,6 +161,9 @@ static bool has_full_log(void) {
 
 static bool is_at_point(const struct failure *failure, const struct replica *victim,
                         enum simulation_point point) {
+    if (failure->kind == DISTURB_STANDBY) {
+        return point == POINT_REPLAY_BUILT && simulation.current->replica == victim;
+    }
     bool is_patient = simulation.steps < failure->step + patience_of(failure);
     if (is_patient && ((failure->needs_protection && !simulation.control.is_protected) ||
                        (failure->needs_full_log && !has_full_log()))) {

@@ -269,6 +269,10 @@ static void freed(uint32_t worker, uint64_t record) {
 
 static void replayed(uint64_t record) {
     const struct task *task = simulation.current;
+    bool is_next = record > process_replayed(task->replica->process, task->worker);
+    simulation_expect(is_next || !task->replica->is_disturbed || task->replica->is_fenced ||
+                          task->worker != task->replica->disturbed_worker,
+                      "a replay that went wrong was not noticed");
     if (!task->replica->is_fenced) {
         simulation_expect(record <= simulation.logger->output.committed[task->worker],
                           "a standby is past what is committed");

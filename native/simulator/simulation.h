@@ -70,6 +70,8 @@ struct replica {
     bool is_dead, has_begun;
     bool is_fenced;               /* its epoch is over, or it was given up as a standby */
     bool is_torn;                 /* it wrote garbage when it died */
+    bool is_disturbed;            /* a bit of its memory flipped */
+    uint32_t disturbed_worker;    /* in the record that this one replayed */
     bool is_suspected;            /* the control thread takes it for hung */
     bool is_snapshotting;         /* its main thread is busy with one */
     struct snapshot_job snapshot; /* that it begins from, as a standby */
