@@ -91,8 +91,8 @@ static bool queue_is_quiet(uint32_t worker) {
 static bool is_quiet(void) {
     const struct control *control = &simulation.control;
     if (traffic_left() != 0 || !failures_are_over() || !control->is_protected ||
-        control->master->is_dead || control->standby->is_dead || control->master->is_suspected ||
-        control->standby->is_suspected) {
+        control->master->is_dead || control->standby->is_dead || control->standby->is_disturbed ||
+        control->master->is_suspected || control->standby->is_suspected) {
         return false;
     }
     for (uint32_t worker = 0; worker < simulation.settings.workers; worker++) {
