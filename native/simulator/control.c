@@ -32,7 +32,8 @@ static uint32_t phase_of(const struct replica *replica) {
 /* A replica is lost when it died, or when its heartbeats were missed, rightly or not. */
 static bool is_lost(const struct replica *replica) {
     if (replica->has_begun && !replica->is_torn && phase_of(replica) == PHASE_DIVERGED) {
-        simulation_expect(replica->is_disturbed, "the replay of a standby diverged");
+        simulation_expect(replica->is_disturbed || replica->is_given_up,
+                          "the replay of a standby diverged");
         return true;
     }
     return pages_is_dead(simulation.logger->peers[replica->peer].page) || replica->is_suspected;
@@ -143,6 +144,7 @@ static void fail_over(void) {
     struct control *self = control();
     if (logger_change_master(simulation.logger, self->standby->peer) != 0) {
         self->standby->is_suspected = true; /* it had stopped reading */
+        self->standby->is_given_up = true;
         return;
     }
     logger_watch(simulation.logger, self->standby->peer);

@@ -16,6 +16,7 @@ static struct {
     uint32_t delivered, logged;
     uint64_t dropped;                   /* inputs for which a log had no room */
     uint64_t tick_ns[FTMB_WORKERS_MAX]; /* of the last one, logged or left out */
+    uint64_t let_go[FTMB_WORKERS_MAX];  /* of the access log, while an epoch is finished */
     uint32_t releasing_worker;
     uint64_t releasing_record;
     uint32_t cursor[FTMB_WORKERS_MAX]; /* accesses before it are of records committed */
@@ -267,6 +268,25 @@ static void freed(uint32_t worker, uint64_t record) {
                       "bounds: a log was freed before its packets were out");
 }
 
+/* A standby that makes room while an epoch is finished must not be given up for want of it: what it
+ * had let go at the last look is free now. */
+static void finishing(void) {
+    const struct output_logger *output = &simulation.logger->output;
+    const struct replica *standby = simulation.control.standby;
+    if (output->standby == NULL || output->successor != NULL || standby == NULL ||
+        standby->is_torn) {
+        return;
+    }
+    for (uint32_t worker = 0; worker < simulation.settings.workers; worker++) {
+        const struct output_queue *queue = &output->queues[worker];
+        simulation_expect(queue->access_number == queue->released ||
+                              queue->access_retained >= now.let_go[worker],
+                          "a log that was let go is kept while an epoch is finished");
+        now.let_go[worker] = atomic_load_explicit(&output->standby->workers[worker].access_consumed,
+                                                  memory_order_relaxed);
+    }
+}
+
 static void replayed(uint64_t record) {
     const struct task *task = simulation.current;
     bool is_next = record > process_replayed(task->replica->process, task->worker);
@@ -322,7 +342,11 @@ void observe(enum simulation_point point, uint64_t a, uint64_t b) {
     case POINT_EPOCH_BEGUN:
         epoch_begun((uint32_t)a);
         break;
+    case POINT_FINISHING:
+        finishing();
+        break;
     case POINT_FENCING:
+        memset(now.let_go, 0, sizeof(now.let_go));
         simulation.is_fencing = true;
         break;
     default:

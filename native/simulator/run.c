@@ -69,7 +69,7 @@ static void run_loggers(void *argument) {
     struct logger *logger = argument;
     for (;;) {
         bool is_ending = traffic_left() == 0 && failures_are_over();
-        uint32_t place = chance(64);
+        uint32_t place = chance(simulation.settings.calm);
         if (!is_ending) {
             simulation.now_ns += place == 0 ? 10000000 : place < 8 ? chance(3000000) : chance(2000);
         }

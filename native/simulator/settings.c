@@ -154,6 +154,7 @@ void settings_draw(struct settings *settings, struct pipeline *pipeline) {
         .output_size = (uint64_t)(2 * RING_SIZE_MIN) << chance(2),
         .frames = 4 + (chance(8) == 0 ? chance(400) : smaller(chance(120), chance(120))),
         .arrivals = 1 + chance(4),
+        .calm = chance(4) == 0 ? 8 + chance(8) : 64,
         .opens_late = chance(4) == 0,
         .has_large_frames = chance(4) == 0,
         .slow = chance(4) == 0 ? TASK_LOGGERS : chance(2 * TASK_KINDS),

@@ -42,6 +42,7 @@ struct settings {
     const char *pipeline_name;
     uint64_t input_size, access_size, output_size;
     uint32_t frames;   /* that come in, in all */
+    uint32_t calm;     /* one round in so many is 10 ms after the one before, a tick */
     uint32_t arrivals; /* one look at a port in so many finds frames there */
     bool opens_late;   /* nothing comes in before there was a standby, as with real ports */
     bool has_large_frames;
@@ -72,6 +73,7 @@ struct replica {
     bool is_torn;                 /* it wrote garbage when it died */
     bool is_disturbed;            /* a bit of its memory flipped */
     uint32_t disturbed_worker;    /* in the record that this one replayed */
+    bool is_given_up;             /* what it still reads may be written over */
     bool is_suspected;            /* the control thread takes it for hung */
     bool is_snapshotting;         /* its main thread is busy with one */
     struct snapshot_job snapshot; /* that it begins from, as a standby */
