@@ -17,6 +17,8 @@ static struct {
     uint64_t dropped;                   /* inputs for which a log had no room */
     uint64_t tick_ns[FTMB_WORKERS_MAX]; /* of the last one, logged or left out */
     uint64_t let_go[FTMB_WORKERS_MAX];  /* of the access log, while an epoch is finished */
+    bool has_standby;                   /* who may make room for it */
+    uint64_t progress_ns;               /* when something was released last, by then */
     uint32_t releasing_worker;
     uint64_t releasing_record;
     uint32_t cursor[FTMB_WORKERS_MAX]; /* accesses before it are of records committed */
@@ -273,6 +275,11 @@ static void freed(uint32_t worker, uint64_t record) {
 static void finishing(void) {
     const struct output_logger *output = &simulation.logger->output;
     const struct replica *standby = simulation.control.standby;
+    if (now.has_standby && output->standby == NULL) {
+        simulation_expect(simulation.now_ns - now.progress_ns > STANDBY_STALL_NS,
+                          "a standby was given up before its time");
+        now.has_standby = false;
+    }
     if (output->standby == NULL || output->successor != NULL || standby == NULL ||
         standby->is_torn) {
         return;
@@ -332,6 +339,9 @@ void observe(enum simulation_point point, uint64_t a, uint64_t b) {
     case POINT_RELEASING:
         releasing((uint32_t)a, b);
         break;
+    case POINT_RELEASED:
+        now.progress_ns = simulation.now_ns;
+        break;
     case POINT_FREED:
         freed((uint32_t)a, b);
         break;
@@ -347,6 +357,8 @@ void observe(enum simulation_point point, uint64_t a, uint64_t b) {
         break;
     case POINT_FENCING:
         memset(now.let_go, 0, sizeof(now.let_go));
+        now.has_standby = simulation.logger->output.standby != NULL;
+        now.progress_ns = simulation.now_ns;
         simulation.is_fencing = true;
         break;
     default:
