@@ -18,7 +18,7 @@ enum action {
     ACTION_DECLARE_PROTECTED,
 };
 
-#define OUTPUT_LOG_FILL_MAX_PERCENT 75U
+#define LOG_FILL_MAX_PERCENT 75U
 
 static struct control *control(void) {
     return &simulation.control;
@@ -55,8 +55,8 @@ static bool holds_logs_too_long(void) {
         const struct output_queue *output = &simulation.logger->output.queues[worker];
         uint64_t input_fill = input->position - input->retained_position;
         uint64_t access_fill = output->access_position - output->access_retained;
-        if (input_fill * 100 > input->ring.size * OUTPUT_LOG_FILL_MAX_PERCENT ||
-            access_fill * 100 > output->access.size * OUTPUT_LOG_FILL_MAX_PERCENT) {
+        if (input_fill * 100 > input->ring.size * LOG_FILL_MAX_PERCENT ||
+            access_fill * 100 > output->access.size * LOG_FILL_MAX_PERCENT) {
             return true;
         }
     }
