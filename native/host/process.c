@@ -186,7 +186,7 @@ static enum worker_progress step(struct worker *worker) {
     struct process *process = worker->process;
     /* P2: acquire; pairs with P1, so that the final cut is seen with the epoch. */
     uint32_t epoch = atomic_load_explicit(&process->logger_page->epoch, memory_order_acquire);
-    if (epoch > process->epoch) {
+    if (epoch > process->epoch && !PLANTED(FENCE_UNNOTICED)) {
         process_set_phase(process, PHASE_FENCED);
         return WORKER_IDLE;
     }
@@ -218,6 +218,7 @@ enum worker_progress process_step(struct process *process, uint32_t index) {
     if (atomic_load_explicit(&process->must_hold, memory_order_relaxed)) {
         return WORKER_IDLE; /* lets the holder have the lock, which is not a fair one */
     }
+    POINT(STEPPING, index, 0);
     take_step_lock(&process->step_locks[index]);
     enum worker_progress progress = step(worker);
     give_step_lock(&process->step_locks[index]);

@@ -115,6 +115,8 @@ static void log_ticks(struct input_logger *logger) {
             *record = (struct input_record){
                 .time_ns = logger->now_ns, .port = FTMB_PORT_NONE, .kind = INPUT_TICK};
             POINT(INPUT_APPENDED, index, logger->queues[index].sequence);
+        } else {
+            POINT(INPUT_DROPPED, index, INPUT_TICK);
         }
     }
 }

@@ -118,7 +118,9 @@ static void run_tick(struct worker *worker, const struct input_record *input) {
 /* What the elements decided goes from the packets to the slots' headers. */
 static void write_back(struct record_builder *builder) {
     for (uint32_t index = 0; index < builder->slot_count; index++) {
-        builder->slots[index]->port = builder->packets[index].port_out;
+        bool is_lost =
+            PLANTED(EMITTED_LOST) && index + builder->emitted_count >= builder->slot_count;
+        builder->slots[index]->port = is_lost ? FTMB_PORT_NONE : builder->packets[index].port_out;
         builder->slots[index]->length = builder->packets[index].length;
     }
 }

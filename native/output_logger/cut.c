@@ -56,7 +56,7 @@ uint64_t cut_advance(const struct cut_queue *queues, uint32_t workers, uint64_t 
             while (cut[worker] > floor[worker] &&
                    !is_closed(&queues[worker], cut[worker], cut, workers)) {
                 cut[worker]--;
-                changed = true;
+                changed = !PLANTED(CUT_IN_ONE_PASS);
             }
         }
     }

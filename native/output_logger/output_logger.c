@@ -194,7 +194,8 @@ static bool append_access(struct output_logger *logger, uint32_t index, uint64_t
     struct output_queue *queue = &logger->queues[index];
     const struct pending_record *pending = pending_of(queue, number);
     uint64_t size = access_record_size(pending->header.pal_count);
-    if (queue->access.size - (queue->access_position - queue->access_retained) < size) {
+    if (queue->access.size - (queue->access_position - queue->access_retained) < size &&
+        !PLANTED(ACCESS_OVERWRITTEN)) {
         counter_add(&logger->counters.access_waits, 1);
         return false;
     }
@@ -264,7 +265,8 @@ static void let_successor_go(struct output_logger *logger) {
             consumed_by(logger->successor, index) >= logger->successor_end[index]) {
             logger->successor_end[index] = 0;
         }
-        has_finished = has_finished && logger->successor_end[index] == 0;
+        has_finished =
+            (has_finished || PLANTED(SUCCESSOR_LET_GO_BY_ONE)) && logger->successor_end[index] == 0;
     }
     if (has_finished) {
         logger->successor = NULL;
@@ -285,7 +287,7 @@ static void free_logs(struct output_logger *logger) {
             counter_add(&queue->access_retained, access_record_size(record->pal_count));
             queue->access_number = record->number;
             counter_set(&input->retained_position, record->input_end);
-            input->retained_sequence += record->input_count;
+            input->retained_sequence += PLANTED(INPUTS_MISCOUNTED) ? 1 : record->input_count;
             POINT(FREED, index, queue->access_number);
         }
     }
@@ -368,9 +370,10 @@ static bool finish_epoch(struct output_logger *logger) {
             logger->standby = NULL;
             logger->successor = NULL;
         }
-        if (logger->is_logged) {
+        if (logger->is_logged && !PLANTED(LOG_KEPT_WHILE_FINISHING)) {
             free_logs(logger);
         }
+        POINT(FINISHING, logger->epoch, 0);
     }
     for (uint32_t index = 0; index < logger->workers; index++) {
         counter_add(&logger->counters.discarded,

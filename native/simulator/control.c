@@ -18,7 +18,7 @@ enum action {
     ACTION_DECLARE_PROTECTED,
 };
 
-#define OUTPUT_LOG_FILL_MAX_PERCENT 75U
+#define LOG_FILL_MAX_PERCENT 75U
 
 static struct control *control(void) {
     return &simulation.control;
@@ -31,8 +31,10 @@ static uint32_t phase_of(const struct replica *replica) {
 
 /* A replica is lost when it died, or when its heartbeats were missed, rightly or not. */
 static bool is_lost(const struct replica *replica) {
-    if (replica->has_begun && !replica->is_torn) {
-        simulation_expect(phase_of(replica) != PHASE_DIVERGED, "the replay of a standby diverged");
+    if (replica->has_begun && !replica->is_torn && phase_of(replica) == PHASE_DIVERGED) {
+        simulation_expect(replica->is_disturbed || replica->is_given_up,
+                          "the replay of a standby diverged");
+        return true;
     }
     return pages_is_dead(simulation.logger->peers[replica->peer].page) || replica->is_suspected;
 }
@@ -53,8 +55,8 @@ static bool holds_logs_too_long(void) {
         const struct output_queue *output = &simulation.logger->output.queues[worker];
         uint64_t input_fill = input->position - input->retained_position;
         uint64_t access_fill = output->access_position - output->access_retained;
-        if (input_fill * 100 > input->ring.size * OUTPUT_LOG_FILL_MAX_PERCENT ||
-            access_fill * 100 > output->access.size * OUTPUT_LOG_FILL_MAX_PERCENT) {
+        if (input_fill * 100 > input->ring.size * LOG_FILL_MAX_PERCENT ||
+            access_fill * 100 > output->access.size * LOG_FILL_MAX_PERCENT) {
             return true;
         }
     }
@@ -142,6 +144,7 @@ static void fail_over(void) {
     struct control *self = control();
     if (logger_change_master(simulation.logger, self->standby->peer) != 0) {
         self->standby->is_suspected = true; /* it had stopped reading */
+        self->standby->is_given_up = true;
         return;
     }
     logger_watch(simulation.logger, self->standby->peer);
@@ -254,7 +257,7 @@ static void act(enum action action) {
         load_snapshot();
         break;
     default:
-        control()->is_protected = true;
+        control()->is_protected = control()->was_ready = true;
     }
 }
 

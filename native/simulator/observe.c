@@ -14,7 +14,11 @@ struct observed observed;
 static struct {
     uint8_t port; /* of the frames being logged */
     uint32_t delivered, logged;
-    uint64_t dropped; /* inputs for which a log had no room */
+    uint64_t dropped;                   /* inputs for which a log had no room */
+    uint64_t tick_ns[FTMB_WORKERS_MAX]; /* of the last one, logged or left out */
+    uint64_t let_go[FTMB_WORKERS_MAX];  /* of the access log, while an epoch is finished */
+    bool has_standby;                   /* who may make room for it */
+    uint64_t progress_ns;               /* when something was released last, by then */
     uint32_t releasing_worker;
     uint64_t releasing_record;
     uint32_t cursor[FTMB_WORKERS_MAX]; /* accesses before it are of records committed */
@@ -76,19 +80,40 @@ static void input_appended(uint32_t index) {
     if (record->kind == INPUT_PACKET) {
         queue->packets++;
         check_packet(record);
-    } else if (record->kind == INPUT_AGAIN) {
+    } else if (record->kind == INPUT_TICK) {
+        now.tick_ns[index] = record->time_ns;
+    } else {
         add_release(FTMB_PORT_AGAIN | record->port,
                     digest_add(0, 0, 0, input_record_bytes(record), record->length));
     }
 }
 
-static void input_dropped(enum input_kind kind) {
+/* What is left out must not have found room. */
+static void input_dropped(uint32_t index, enum input_kind kind) {
+    const struct input_queue *input = &simulation.logger->input.queues[index];
+    uint64_t length = kind == INPUT_PACKET ? traffic_delivered(now.logged)->length
+                      : kind == INPUT_TICK ? 0
+                                           : FTMB_FRAME_SIZE_MAX;
+    uint64_t room = input->ring.size - (input->position - input->retained_position);
+    bool is_full = room < ring_align(sizeof(struct input_record) + length) ||
+                   input->sequence - input->retained_sequence >= input->capacity - 1;
+    simulation_expect(is_full, "an input was dropped for which the log had room");
+    if (kind == INPUT_TICK) {
+        now.tick_ns[index] = simulation.logger->input.now_ns;
+        return;
+    }
     now.dropped++;
     if (kind == INPUT_PACKET) {
         now.logged++;
     } else {
         add_release(FTMB_PORT_AGAIN, 0);
     }
+}
+
+static void input_published(uint32_t index) {
+    uint64_t now_ns = simulation.logger->input.now_ns;
+    simulation_expect(now_ns - now.tick_ns[index] < INPUT_TICK_INTERVAL_NS,
+                      "a worker is told too seldom that time passes");
 }
 
 /* ---- What is done with shared state ---- */
@@ -232,15 +257,49 @@ static void freed(uint32_t worker, uint64_t record) {
         simulation.logger->output.standby != NULL) {
         check_replica(control->standby, worker, record);
     }
-    if (simulation.logger->output.successor != NULL) {
+    /* A master that still replays; when it is being replaced nobody waits for it any more. */
+    if (!simulation.is_fencing) {
         check_replica(replica_of(simulation.logger->output.epoch), worker, record);
     }
+    const struct input_queue *input = &simulation.logger->input.queues[worker];
+    bool is_counted =
+        input->retained_sequence <= observed.queues[worker].input_count &&
+        observed.queues[worker].input_ends[input->retained_sequence] == input->retained_position;
+    simulation_expect(is_counted, "bounds: the inputs kept are not those that are counted");
     simulation_expect(record <= simulation.logger->output.queues[worker].released,
                       "bounds: a log was freed before its packets were out");
 }
 
+/* A standby that makes room while an epoch is finished must not be given up for want of it: what it
+ * had let go at the last look is free now. */
+static void finishing(void) {
+    const struct output_logger *output = &simulation.logger->output;
+    const struct replica *standby = simulation.control.standby;
+    if (now.has_standby && output->standby == NULL) {
+        simulation_expect(simulation.now_ns - now.progress_ns > STANDBY_STALL_NS,
+                          "a standby was given up before its time");
+        now.has_standby = false;
+    }
+    if (output->standby == NULL || output->successor != NULL || standby == NULL ||
+        standby->is_torn) {
+        return;
+    }
+    for (uint32_t worker = 0; worker < simulation.settings.workers; worker++) {
+        const struct output_queue *queue = &output->queues[worker];
+        simulation_expect(queue->access_number == queue->released ||
+                              queue->access_retained >= now.let_go[worker],
+                          "a log that was let go is kept while an epoch is finished");
+        now.let_go[worker] = atomic_load_explicit(&output->standby->workers[worker].access_consumed,
+                                                  memory_order_relaxed);
+    }
+}
+
 static void replayed(uint64_t record) {
     const struct task *task = simulation.current;
+    bool is_next = record > process_replayed(task->replica->process, task->worker);
+    simulation_expect(is_next || !task->replica->is_disturbed || task->replica->is_fenced ||
+                          task->worker != task->replica->disturbed_worker,
+                      "a replay that went wrong was not noticed");
     if (!task->replica->is_fenced) {
         simulation_expect(record <= simulation.logger->output.committed[task->worker],
                           "a standby is past what is committed");
@@ -262,7 +321,14 @@ void observe(enum simulation_point point, uint64_t a, uint64_t b) {
         input_appended((uint32_t)a);
         break;
     case POINT_INPUT_DROPPED:
-        input_dropped((enum input_kind)b);
+        input_dropped((uint32_t)a, (enum input_kind)b);
+        break;
+    case POINT_INPUT_PUBLISHED:
+        input_published((uint32_t)a);
+        break;
+    case POINT_BURST_BEGUN:
+        simulation_expect(simulation.page->epoch <= simulation.current->replica->epoch,
+                          "fencing: a master goes on that could see that its epoch is over");
         break;
     case POINT_ACQUIRED:
         acquired((uint32_t)a, (uint32_t)b);
@@ -272,6 +338,9 @@ void observe(enum simulation_point point, uint64_t a, uint64_t b) {
         break;
     case POINT_RELEASING:
         releasing((uint32_t)a, b);
+        break;
+    case POINT_RELEASED:
+        now.progress_ns = simulation.now_ns;
         break;
     case POINT_FREED:
         freed((uint32_t)a, b);
@@ -283,7 +352,13 @@ void observe(enum simulation_point point, uint64_t a, uint64_t b) {
     case POINT_EPOCH_BEGUN:
         epoch_begun((uint32_t)a);
         break;
+    case POINT_FINISHING:
+        finishing();
+        break;
     case POINT_FENCING:
+        memset(now.let_go, 0, sizeof(now.let_go));
+        now.has_standby = simulation.logger->output.standby != NULL;
+        now.progress_ns = simulation.now_ns;
         simulation.is_fencing = true;
         break;
     default:

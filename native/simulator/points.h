@@ -27,6 +27,7 @@
     X(RELEASED, "worker", "record")                                                                \
     X(FREED, "worker", "record")                                                                   \
     X(FENCING, "epoch", "-")                                                                       \
+    X(FINISHING, "epoch", "-")                                                                     \
     X(EPOCH_BEGUN, "epoch", "-")                                                                   \
     X(BURST_BEGUN, "worker", "inputs")                                                             \
     X(INPUT_READ, "worker", "position")                                                            \
@@ -43,6 +44,7 @@
     X(REPLAYED, "worker", "record")                                                                \
     X(REPLAY_FINISHED, "worker", "record")                                                         \
     X(LIVE, "worker", "record")                                                                    \
+    X(STEPPING, "worker", "-")                                                                     \
     X(HOLDING, "worker", "-")                                                                      \
     X(HELD, "workers", "-")                                                                        \
     X(WAITING, "rounds", "-")                                                                      \
@@ -77,7 +79,15 @@
     X(LOGS_KEPT_AFTER_SNAPSHOT, "logs are kept for a standby only once its snapshot is written")   \
     X(PROTECTED_BEFORE_CUT, "a standby counts before the cut has reached its snapshot")            \
     X(SENT_NOT_REMEMBERED, "a port that took some of a record is offered all of it again")         \
-    X(VARIABLE_UNLOCKED_EARLY, "a variable is unlocked before the element is done with it")
+    X(VARIABLE_UNLOCKED_EARLY, "a variable is unlocked before the element is done with it")        \
+    X(CUT_IN_ONE_PASS, "taking back a record does not lead to looking again at the others")        \
+    X(SUCCESSOR_LET_GO_BY_ONE, "the log is kept for a successor until one of its workers is done") \
+    X(LOG_KEPT_WHILE_FINISHING, "what a standby lets go is not freed while an epoch is finished")  \
+    X(ACCESS_OVERWRITTEN, "a record is committed although the access log is full")                 \
+    X(INPUTS_MISCOUNTED, "of the inputs that go with a record only one is counted as free")        \
+    X(FENCE_UNNOTICED, "a master goes on although it can see that its epoch is over")              \
+    X(DIGEST_NOT_COMPARED, "a standby does not compare what it made with the digest")              \
+    X(EMITTED_LOST, "packets that an element made itself are not sent")
 
 #ifdef FTMB_SIMULATION
 

@@ -18,6 +18,8 @@ struct probe_state {
     uint64_t ticks;
 };
 
+uint64_t probe_sent;
+
 static const char *const probe_drops[] = {"chance", NULL};
 
 static uint64_t mix(uint64_t state, uint64_t value) {
@@ -68,7 +70,7 @@ static void process_one(struct ftmb_context *context, const struct probe_config 
     if (packet->length < PAYLOAD_OFFSET + 16) {
         return;
     }
-    uint64_t value = mix(packet->time_ns, ftmb_random(context));
+    uint64_t value = mix(packet->time_ns ^ packet->hash, ftmb_random(context));
     uint32_t accesses = wishes[0] % (ACCESSES_MAX + 1);
     for (uint32_t access = 0; access < accesses; access++) {
         value = touch(context, wishes[1 + access] % config->variables, value);
@@ -83,6 +85,7 @@ static void process_one(struct ftmb_context *context, const struct probe_config 
         struct ftmb_packet *more = ftmb_emit(context, 64, packet->port_in);
         if (more != NULL) {
             memcpy(more->data + 16, &value, sizeof(value));
+            probe_sent++;
         }
     }
 }
@@ -91,6 +94,7 @@ static void probe_process(struct ftmb_context *context, struct ftmb_packet **pac
                           uint32_t count) {
     for (uint32_t index = 0; index < count; index++) {
         process_one(context, context->config, packets[index]);
+        probe_sent += packets[index]->port_out != FTMB_PORT_NONE;
     }
 }
 

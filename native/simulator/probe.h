@@ -16,5 +16,7 @@ struct probe_config {
 };
 
 extern const struct ftmb_element_class probe_class;
+/* Packets that it decided to send, so far: what a worker makes of them must be as many. */
+extern uint64_t probe_sent;
 
 #endif

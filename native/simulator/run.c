@@ -69,7 +69,7 @@ static void run_loggers(void *argument) {
     struct logger *logger = argument;
     for (;;) {
         bool is_ending = traffic_left() == 0 && failures_are_over();
-        uint32_t place = chance(64);
+        uint32_t place = chance(simulation.settings.calm);
         if (!is_ending) {
             simulation.now_ns += place == 0 ? 10000000 : place < 8 ? chance(3000000) : chance(2000);
         }
@@ -91,8 +91,8 @@ static bool queue_is_quiet(uint32_t worker) {
 static bool is_quiet(void) {
     const struct control *control = &simulation.control;
     if (traffic_left() != 0 || !failures_are_over() || !control->is_protected ||
-        control->master->is_dead || control->standby->is_dead || control->master->is_suspected ||
-        control->standby->is_suspected) {
+        control->master->is_dead || control->standby->is_dead || control->standby->is_disturbed ||
+        control->master->is_suspected || control->standby->is_suspected) {
         return false;
     }
     for (uint32_t worker = 0; worker < simulation.settings.workers; worker++) {

@@ -13,10 +13,13 @@
 #include "simulator/reference.h"
 #include "simulator/run.h"
 #include "simulator/trace.h"
+#include "simulator/traffic.h"
 
 #define STEP_NS 20U
 #define REWEIGH_EVERY 256U
 #define WEIGHT_SHIFT_MAX 5U
+#define SLOWNESS 16U
+#define STANDBY_SLOWNESS 1024U /* so that logs are full before it has read them */
 
 struct task *schedule_add(enum task_kind kind, struct replica *replica, uint32_t worker,
                           void (*body)(void *argument), void *argument) {
@@ -59,9 +62,19 @@ static bool may_move(const struct task *task) {
            (task->replica == NULL || task->replica->frozen_until <= simulation.steps);
 }
 
+/* A standby that is slow before it protects is only given up. */
+static bool is_slow_standby(const struct task *task) {
+    const struct control *control = &simulation.control;
+    return task->kind == TASK_WORKER && control->is_protected && traffic_left() > 0 &&
+           task->replica == control->standby;
+}
+
 static uint32_t weight_of(const struct task *task) {
     uint32_t weight = task->weight * (task->is_idle ? 1 : 8);
-    return task->kind == simulation.settings.slow ? weight : weight * 16;
+    if (simulation.settings.slow == SLOW_STANDBY) {
+        return is_slow_standby(task) ? weight : weight * STANDBY_SLOWNESS;
+    }
+    return task->kind == simulation.settings.slow ? weight : weight * SLOWNESS;
 }
 
 static uint32_t weigh(uint32_t *weights) {
@@ -122,8 +135,8 @@ _Noreturn void schedule_leave(void) {
 }
 
 static bool is_idle_at(enum simulation_point point, uint64_t a, uint64_t b) {
-    return point == POINT_WAITING || (point == POINT_STEPPED && b == WORKER_IDLE) ||
-           (point == POINT_ROUND && a == 0);
+    return point == POINT_WAITING || point == POINT_FINISHING ||
+           (point == POINT_STEPPED && b == WORKER_IDLE) || (point == POINT_ROUND && a == 0);
 }
 
 void simulation_reach(enum simulation_point point, uint64_t a, uint64_t b) {
@@ -141,7 +154,9 @@ void simulation_reach(enum simulation_point point, uint64_t a, uint64_t b) {
         trace_step(task, point, a, b);
     }
     observe(point, a, b);
-    task->is_idle = is_idle_at(point, a, b);
+    if (point != POINT_STEPPING) { /* whether there is something to do shows behind it */
+        task->is_idle = is_idle_at(point, a, b);
+    }
     failures_strike(point);
     if (simulation.steps % REWEIGH_EVERY == 0) {
         reweigh();

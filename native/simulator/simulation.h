@@ -42,12 +42,14 @@ struct settings {
     const char *pipeline_name;
     uint64_t input_size, access_size, output_size;
     uint32_t frames;   /* that come in, in all */
+    uint32_t calm;     /* one round in so many is 10 ms after the one before, a tick */
     uint32_t arrivals; /* one look at a port in so many finds frames there */
+    bool opens_late;   /* nothing comes in before there was a standby, as with real ports */
     bool has_large_frames;
-    uint32_t slow;     /* the kind of thread that is far slower than the others; TASK_KINDS: none */
-    uint32_t stay;     /* a thread goes on at a point with probability 1 - 1/stay */
-    uint32_t failures; /* that strike, at most */
-    uint32_t busy_port;   /* one in so many frames finds the port busy; 0: never */
+    uint32_t slow;      /* the kind of thread that is far slower than the others; or SLOW_STANDBY */
+    uint32_t stay;      /* a thread goes on at a point with probability 1 - 1/stay */
+    uint32_t failures;  /* that strike, at most */
+    uint32_t busy_port; /* one in so many frames finds the port busy; 0: never */
     uint32_t spawn_delay; /* rounds of the control thread before a new replica is there */
 };
 
@@ -69,6 +71,9 @@ struct replica {
     bool is_dead, has_begun;
     bool is_fenced;               /* its epoch is over, or it was given up as a standby */
     bool is_torn;                 /* it wrote garbage when it died */
+    bool is_disturbed;            /* a bit of its memory flipped */
+    uint32_t disturbed_worker;    /* in the record that this one replayed */
+    bool is_given_up;             /* what it still reads may be written over */
     bool is_suspected;            /* the control thread takes it for hung */
     bool is_snapshotting;         /* its main thread is busy with one */
     struct snapshot_job snapshot; /* that it begins from, as a standby */
@@ -78,6 +83,7 @@ struct replica {
 };
 
 enum task_kind { TASK_LOGGERS, TASK_CONTROL, TASK_WORKER, TASK_SNAPSHOT, TASK_KINDS };
+#define SLOW_STANDBY TASK_KINDS
 
 struct task {
     struct fiber fiber;
@@ -91,7 +97,7 @@ struct task {
 
 struct control {
     struct replica *master, *standby;
-    bool is_protected, has_target;
+    bool is_protected, was_ready, has_target;
     uint64_t target[FTMB_WORKERS_MAX];
     int32_t rounds_to_spawn;
     uint32_t next_epoch;

@@ -20,8 +20,9 @@ static uint8_t index_of(const struct port *port) {
 
 static uint32_t receive(struct port *port, uint64_t now_ns, struct frame *frames) {
     (void)now_ns;
+    bool is_open = simulation.control.was_ready || !simulation.settings.opens_late;
     uint32_t count = chance(simulation.settings.arrivals) != 0 ? 0 : chance(BURST_MAX + 1);
-    count = count < left ? count : left;
+    count = !is_open ? 0 : count < left ? count : left;
     left -= count;
     for (uint32_t place = 0; place < count; place++) {
         uint16_t length = frames_make(arrived[place], index_of(port), ++next_number);

@@ -40,7 +40,8 @@ static bool outputs_match(const struct worker *worker, const struct access_recor
                                 slot->length);
         }
     }
-    return digest == record->digest && output_count == record->output_count &&
+    bool is_same = digest == record->digest && output_count == record->output_count;
+    return (is_same || PLANTED(DIGEST_NOT_COMPARED)) &&
            worker->state->input_position == record->input_end;
 }
 
