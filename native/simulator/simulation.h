@@ -2,8 +2,9 @@
 /*
  * One simulated run: a whole box in one process, of which one thread moves at a time.
  *
- * The loggers, the workers of every replica, the control thread and the snapshots are the real
- * code, each on a fiber of its own; at every POINT the seed decides who moves next. The parts:
+ * The loggers, the workers of every replica and what reads and writes snapshots are the real code,
+ * each thread a fiber; only the control thread is the simulator's own. At every POINT the seed
+ * decides who moves next. The parts:
  *
  *     settings.c    what the seed draws before the run: pipeline, sizes, how restless it is
  *     schedule.c    who moves next
