@@ -139,7 +139,7 @@ def _towards_protection(observed: Observed) -> list[Action]:
         if not observed.master_is_live:
             return []
         prepared = [spare for spare in observed.spares if spare.stage is Stage.PREPARED]
-        return [TakeSnapshot(prepared[0].epoch)] if prepared else []
+        return [TakeSnapshot(min(spare.epoch for spare in prepared))] if prepared else []
     if standby.stage is Stage.PREPARED and observed.has_snapshot:
         return [LoadSnapshot()]
     if standby.stage is Stage.STARTED and observed.has_caught_up and not observed.is_protected:
@@ -147,9 +147,14 @@ def _towards_protection(observed: Observed) -> list[Action]:
     return []
 
 
-def _is_useless(spare: Replica, master: Replica | None) -> bool:
-    """Gone, or with its place in the sequence of masters passed over: it could never follow."""
-    return spare.lost is not None or (master is not None and spare.epoch < master.epoch)
+def _is_useless(spare: Replica, observed: Observed) -> bool:
+    """Gone, or with its place in the sequence of masters passed over: by the master, so that it
+    could never follow, or by the standby, so that a failover would find no spare. Better that
+    another one is made while there is time."""
+    passed = (observed.master, observed.standby if observed.is_protected else None)
+    return spare.lost is not None or any(
+        replica is not None and spare.epoch < replica.epoch for replica in passed
+    )
 
 
 def plan(observed: Observed) -> list[Action]:
@@ -158,7 +163,7 @@ def plan(observed: Observed) -> list[Action]:
         return _after_lost_master(observed, observed.master.lost)
     if observed.standby is not None and observed.standby.lost is not None:
         return [DropStandby(observed.standby.lost)]
-    useless = [spare for spare in observed.spares if _is_useless(spare, observed.master)]
+    useless = [spare for spare in observed.spares if _is_useless(spare, observed)]
     if useless:
         return [DropSpare(spare.epoch) for spare in useless]
     if observed.master is None:

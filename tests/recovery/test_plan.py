@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ftmb.recovery import plan as p
 from ftmb.recovery.plan import Observed, Replica, Stage, plan
 from hypothesis import given
@@ -76,6 +78,20 @@ def test_a_lost_spare_is_dropped() -> None:
 def test_a_spare_whose_place_was_passed_over_is_dropped() -> None:
     master = Replica(4, Stage.STARTED)
     assert plan(Observed(True, master, spares=(PREPARED,))) == [p.DropSpare(3)]
+
+
+def test_a_spare_that_the_standby_passed_over_is_replaced_while_there_is_time() -> None:
+    """Once that standby is master it would be of no use, and the next one a long time off."""
+    standby = Replica(4, Stage.STARTED)
+    observed = Observed(True, STARTED, standby, spares=(PREPARED,))
+    assert plan(observed) == []
+    assert plan(replace(observed, is_protected=True)) == [p.DropSpare(3)]
+
+
+def test_the_spare_whose_turn_is_first_becomes_the_standby() -> None:
+    spares = (Replica(5, Stage.PREPARED), PREPARED, Replica(2, Stage.PREPARING))
+    observed = Observed(True, STARTED, spares=spares, master_is_live=True)
+    assert plan(observed) == [p.TakeSnapshot(3)]
 
 
 replicas = st.builds(
