@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "simulator/points.h"
+
 /* What has to happen in the box for an armed point to be reached. */
 enum crash_when {
     CRASH_AT_TRAFFIC,  /* nothing: packets and ticks get there */
@@ -100,8 +102,10 @@ static inline void crash_point(enum crash_point point) {
     }
 }
 
-/* What stands in the code; a build that simulates crashes defines it otherwise. */
-#ifndef CRASH_POINT
+/* What stands in the code; in the simulator it is one of its points. */
+#ifdef FTMB_SIMULATION
+#define CRASH_POINT(symbol) POINT(CRASH_POINT, CRASH_##symbol, 0)
+#else
 #define CRASH_POINT(symbol) crash_point(CRASH_##symbol)
 #endif
 

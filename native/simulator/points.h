@@ -47,6 +47,7 @@
     X(STEPPING, "worker", "-")                                                                     \
     X(HOLDING, "worker", "-")                                                                      \
     X(HELD, "workers", "-")                                                                        \
+    X(CRASH_POINT, "number", "-")                                                                  \
     X(WAITING, "rounds", "-")                                                                      \
     X(STEPPED, "worker", "progress")                                                               \
     X(ROUND, "moved", "-")                                                                         \

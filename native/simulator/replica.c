@@ -156,10 +156,10 @@ void replica_destroy(struct replica *replica) {
     if (replica->snapshot.descriptor >= 0) {
         close(replica->snapshot.descriptor);
     }
+    arena_destroy(&replica->snapshot.copy);
     *replica = (struct replica){0};
 }
 
-/* What fork() gives the child: the arena as it is now. */
 static void copy_arena(struct ftmb_arena *copy, const struct ftmb_arena *arena) {
     const struct arena_header *header = arena_header(arena);
     int error = arena_create(copy, 0, header->workers, header->part_size);
@@ -180,14 +180,11 @@ static void run_snapshot(void *argument) {
     master->is_snapshotting = true;
     process_hold_workers(master->process);
     POINT(WAITING, 0, 0);
-    /* The copy is made and written in one go: what follows the fork is the child's alone. */
-    struct ftmb_arena copy;
-    copy_arena(&copy, &master->process->arena);
-    int error = snapshot_write(&copy, job->descriptor);
-    arena_destroy(&copy);
-    simulation_expect(error == 0, "a snapshot cannot be written");
+    copy_arena(&job->copy, &master->process->arena);
     process_release_workers(master->process);
     master->is_snapshotting = false;
+    int error = snapshot_write(&job->copy, job->descriptor); /* from here on it is the child */
+    simulation_expect(error == 0, "a snapshot cannot be written");
     for (uint32_t pages = chance(30); pages > 0 && !job->has_failed; pages--) {
         POINT(WAITING, 0, 0);
     }

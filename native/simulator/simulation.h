@@ -59,6 +59,7 @@ struct replica;
 /* A snapshot on its way from the master to a standby. */
 struct snapshot_job {
     struct replica *master;
+    struct ftmb_arena copy; /* what fork() would give the child: the arena as it was */
     int descriptor;
     bool is_running, is_complete, has_failed;
 };
