@@ -26,12 +26,12 @@ def one_snapshot(rig: Rig) -> tuple[float, float]:
     """(pause in microseconds, milliseconds until it is written)."""
     descriptor = os.memfd_create("snapshot")
     start = time.monotonic()
-    child, pause_ns = rig.master.begin_snapshot(descriptor)
-    _, status = os.waitpid(child, 0)
+    begun = rig.master.begin_snapshot(descriptor)
+    _, status = os.waitpid(begun.child, 0)
     os.close(descriptor)
     if status != 0:
         raise RuntimeError("the snapshot was not written")
-    return pause_ns / 1000, (time.monotonic() - start) * 1000
+    return begun.pause_ns / 1000, (time.monotonic() - start) * 1000
 
 
 def measure(flow_count: int) -> dict[str, Any]:

@@ -41,6 +41,9 @@ class Observed:
     is_protected: bool = False  # the standby has everything that was committed
     has_snapshot: bool = False  # the standby's snapshot is complete
     has_caught_up: bool = False
+    wants_checkpoints: bool = False  # instead of a standby
+    has_checkpoint: bool = False  # a complete one
+    checkpoint_is_due: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,26 @@ class LoadSnapshot:
 
 @dataclass(frozen=True)
 class DeclareProtected:
-    """From now on the standby could take over."""
+    """From now on the standby could take over, or a replica that loads the last checkpoint."""
+
+
+@dataclass(frozen=True)
+class GoBack:
+    """The master is gone; what it did since the last checkpoint will be done again."""
+
+    cause: str
+
+
+@dataclass(frozen=True)
+class TakeCheckpoint:
+    """The master is asked for the next one."""
+
+
+@dataclass(frozen=True)
+class LoadCheckpoint:
+    """There is no master: this replica begins from the last checkpoint."""
+
+    epoch: int
 
 
 Action = (
@@ -110,11 +132,16 @@ Action = (
     | TakeSnapshot
     | LoadSnapshot
     | DeclareProtected
+    | GoBack
+    | TakeCheckpoint
+    | LoadCheckpoint
 )
 
 
 def _after_lost_master(observed: Observed, cause: str) -> list[Action]:
     standby = observed.standby
+    if observed.has_checkpoint:
+        return [GoBack(cause)]
     if standby is not None and standby.lost is None and observed.is_protected:
         return [FailOver(cause)]
     dropped: list[Action] = [DropStandby("its master is gone")] if standby is not None else []
@@ -129,8 +156,17 @@ def _without_master(observed: Observed) -> list[Action]:
             return []
     for spare in observed.spares:
         if spare.stage is Stage.PREPARED:
-            return [StartEmpty(spare.epoch)]
+            epoch = spare.epoch
+            return [LoadCheckpoint(epoch) if observed.has_checkpoint else StartEmpty(epoch)]
     return []
+
+
+def _towards_checkpoints(observed: Observed) -> list[Action]:
+    if not observed.master_is_live:
+        return []
+    if observed.has_checkpoint and not observed.is_protected:
+        return [DeclareProtected()]
+    return [TakeCheckpoint()] if observed.checkpoint_is_due else []
 
 
 def _towards_protection(observed: Observed) -> list[Action]:
@@ -168,4 +204,6 @@ def plan(observed: Observed) -> list[Action]:
         return [DropSpare(spare.epoch) for spare in useless]
     if observed.master is None:
         return _without_master(observed)
+    if observed.wants_checkpoints:
+        return _towards_checkpoints(observed)
     return _towards_protection(observed) if observed.wants_standby else []

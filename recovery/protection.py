@@ -11,6 +11,7 @@ import os
 import time
 
 from ftmb.recovery import plan as planning
+from ftmb.recovery.checkpoints import Checkpoints
 from ftmb.recovery.history import Failover, History
 from ftmb.recovery.plan import Observed, Stage
 from ftmb.recovery.replicas import ReplicaHandle, Snapshot
@@ -32,12 +33,16 @@ class Protection:
         *,
         wants_standby: bool,
         heartbeat_bound: float,
+        checkpoint_interval: float | None = None,
         core_sets: tuple[list[int] | None, list[int] | None] = (None, None),
     ) -> None:
         self.logger = logger
         self.core_sets = core_sets  # of the first master and of its standby; roles change later
         self.wants_standby = wants_standby
         self.heartbeat_bound = heartbeat_bound
+        self.checkpoints = (
+            None if checkpoint_interval is None else Checkpoints(logger, checkpoint_interval)
+        )
         self.master: ReplicaHandle | None = None
         self.standby: ReplicaHandle | None = None
         self.spares: list[ReplicaHandle] = []
@@ -67,8 +72,14 @@ class Protection:
         if self.master is not None and self.master.peer.is_dead():
             self.master.lose("died")
 
-    def snapshot_done(self, sender: ReplicaHandle, epoch: int, ok: bool, pause_ns: int) -> None:
+    def snapshot_done(
+        self, sender: ReplicaHandle, epoch: int, ok: bool, pause_ns: int, records: list[int]
+    ) -> None:
         """The master has written the snapshot that it was asked for, or could not."""
+        if self.checkpoints is not None:
+            if sender is self.master and self.checkpoints.done(epoch, ok, records):
+                self.history.record_pause(pause_ns)
+            return
         if sender is not self.master or self.snapshot is None or self.snapshot.epoch != epoch:
             return  # one that was asked for earlier, for a standby that is gone
         if not ok:
@@ -92,7 +103,9 @@ class Protection:
     def _bound_of(self, replica: ReplicaHandle) -> float:
         """A master that nobody could follow gets time: nothing would be gained by hurrying. That
         is also one that is silent together with its standby, on a machine that stood still."""
-        can_follow = self.is_protected and self.standby is not None and self.standby.lost is None
+        can_follow = self.is_protected and (
+            self.checkpoints is not None or (self.standby is not None and self.standby.lost is None)
+        )
         if self.wants_standby and replica is self.master and not can_follow:
             return max(UNPROTECTED_BOUNDS * self.heartbeat_bound, UNPROTECTED_BOUND_S)
         return self.heartbeat_bound
@@ -113,7 +126,7 @@ class Protection:
     def is_settled(self) -> bool:
         """Whether nothing is under way, so that looking seldom is enough."""
         is_whole = self.is_protected or (not self.wants_standby and self.master is not None)
-        return is_whole and not self.history.waits_for_output()
+        return is_whole and not self.history.waits_for_output() and self.checkpoints is None
 
     def state(self) -> str:
         """In one word: starting, protected, protecting, unprotected or failed."""
@@ -147,6 +160,9 @@ class Protection:
             is_protected=self.is_protected,
             has_snapshot=self.snapshot is not None and self.snapshot.is_complete,
             has_caught_up=self._has_caught_up(),
+            wants_checkpoints=self.checkpoints is not None,
+            has_checkpoint=self.checkpoints is not None and self.checkpoints.last is not None,
+            checkpoint_is_due=self.checkpoints is not None and self.checkpoints.is_due(),
         )
 
     def _act(self, action: planning.Action) -> None:
@@ -154,7 +170,7 @@ class Protection:
             case planning.FailOver(cause):
                 self._fail_over(cause)
             case planning.LoseState(cause):
-                self._lose_state(cause)
+                self._give_up_master(cause, lost_state=True)
             case planning.DropStandby(cause):
                 self._drop_standby(cause)
             case planning.DropSpare(epoch):
@@ -169,6 +185,12 @@ class Protection:
                 self._load_snapshot()
             case planning.DeclareProtected():
                 self._declare_protected()
+            case planning.GoBack(cause):
+                self._give_up_master(cause, lost_state=False)
+            case planning.TakeCheckpoint():
+                self._take_checkpoint()
+            case planning.LoadCheckpoint(epoch):
+                self._load_checkpoint(epoch)
 
     def _fail_over(self, cause: str) -> None:
         assert self.master is not None and self.standby is not None
@@ -184,15 +206,36 @@ class Protection:
         self.is_protected = False
         note("failover", cause=cause, epoch=self.master.epoch, unprotected=True)
 
-    def _lose_state(self, cause: str) -> None:
+    def _give_up_master(self, cause: str, *, lost_state: bool) -> None:
+        """Fenced, with nobody ready to follow at once."""
         assert self.master is not None
         detected_ns = time.monotonic_ns()
         self.logger.change_master(None)
         self.logger.watch(None)
-        self.history.record(Failover(self.master.epoch, cause, True, detected_ns))
+        self.history.record(Failover(self.master.epoch, cause, lost_state, detected_ns))
         self._fence(self.master)
         self.master = None
-        note("state lost", cause=cause, severity="error", wants_standby=self.wants_standby)
+        self.is_protected = False
+        if self.checkpoints is not None:
+            self.checkpoints.give_up()
+        if lost_state:
+            note("state lost", cause=cause, severity="error", wants_standby=self.wants_standby)
+        else:
+            note("back to the last checkpoint", cause=cause, unprotected=True)
+
+    def _take_checkpoint(self) -> None:
+        assert self.master is not None and self.checkpoints is not None
+        self.checkpoints.begin(self.master)
+
+    def _load_checkpoint(self, epoch: int) -> None:
+        assert self.checkpoints is not None and self.checkpoints.last is not None
+        spare = self._spare(epoch)
+        workers = range(self.logger.settings.workers)
+        spare.enter(Stage.STARTING)
+        spare.core_set = 0
+        access = [self.logger.access_start(worker) for worker in workers]
+        start = {"kind": "start", "access": access, "cores": self.core_sets[0]}
+        spare.send(start, [self.checkpoints.last.descriptor])
 
     def _fence(self, replica: ReplicaHandle) -> None:
         """It has no way out any more; its connection goes when it hangs up."""
@@ -286,13 +329,14 @@ class Protection:
         return all(replayed >= target for replayed, target in pairs)
 
     def _declare_protected(self) -> None:
-        assert self.standby is not None
+        assert self.standby is not None or self.checkpoints is not None
         self.is_protected = True
         pause = self.snapshot.pause_ns if self.snapshot else None
         self.snapshot = None
         self.history.protected_again(pause)
         self._become_ready()
-        note("protected", epoch=self.standby.epoch, snapshot_pause_ns=pause)
+        follower = self.standby or self.master
+        note("protected", epoch=follower and follower.epoch, snapshot_pause_ns=pause)
 
     def _become_ready(self) -> None:
         if not self.was_ready:

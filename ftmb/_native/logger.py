@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,12 @@ from ftmb._native.check import check, created, ffi, lib
 from ftmb._native.elements import Pipeline
 from ftmb.priority import BACKGROUND_NICE, come_first
 
+RELEASE_MODES = {
+    "parallel": lib.RELEASE_PARALLEL,
+    "none": lib.RELEASE_NONE,
+    "checkpoint": lib.RELEASE_CHECKPOINT,
+}
+PAL_MODES = {"hand-overs": lib.PAL_HAND_OVERS, "every-access": lib.PAL_EVERY_ACCESS}
 IDLE_STRATEGIES = {"spin": lib.IDLE_SPIN, "yield": lib.IDLE_YIELD, "sleep": lib.IDLE_SLEEP}
 PORT_DROPS = ("too_long", "for_other_host", "unresolved", "send_stuck", "send_short")
 RECORD_FAULTS = ("fine", "size", "epoch", "number", "input", "slot", "pal", "vector")
@@ -22,7 +29,8 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True)
 class LoggerSettings:
-    """Sizes are bytes of each worker's log and powers of two."""
+    """Sizes are bytes of each worker's log and powers of two; `release` is a key of RELEASE_MODES,
+    `pal` of PAL_MODES."""
 
     workers: int
     idle: str
@@ -30,6 +38,8 @@ class LoggerSettings:
     access_size: int
     output_size: int
     is_logged: bool
+    release: str = "parallel"
+    pal: str = "hand-overs"
 
 
 def _numbers(struct: Any, names: tuple[str, ...]) -> dict[str, int]:
@@ -105,6 +115,8 @@ class Logger:
                 "access_size": settings.access_size,
                 "output_size": settings.output_size,
                 "is_logged": settings.is_logged,
+                "release": RELEASE_MODES[settings.release],
+                "pals": PAL_MODES[settings.pal],
             },
         )
         error = ffi.new("int *")
@@ -203,6 +215,10 @@ class Logger:
         """With no master: the next one begins behind what was logged by now."""
         lib.logger_discard_input(self.pointer)
 
+    def checkpoint(self, records: Sequence[int]) -> None:
+        """Release "checkpoint": a snapshot with these records, one for each worker, is complete."""
+        lib.logger_checkpoint(self.pointer, list(records))
+
     def master_is_rejected(self) -> bool:
         """Whether the master wrote what no sane master writes; nothing of it is read any more."""
         return bool(lib.logger_master_is_rejected(self.pointer))
@@ -220,8 +236,8 @@ class Logger:
         lib.counts_of_logger(self.pointer, raw)
         counts: dict[str, Any] = _numbers(
             raw,
-            ("records", "discarded", "slots_out", "slots_dropped", "pals", "cut_lag_max",
-             "access_waits", "first_output_ns", "busy_cycles", "rounds", "epoch"),
+            ("records", "discarded", "slots_out_again", "slots_out", "slots_dropped", "pals",
+             "cut_lag_max", "access_waits", "first_output_ns", "busy_cycles", "rounds", "epoch"),
         )  # fmt: skip
         counts["rejected"] = {
             name: raw.rejected[index] for index, name in enumerate(RECORD_FAULTS) if index > 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from ftmb._native.check import NativeError, check, ffi, lib
 from ftmb._native.elements import Pipeline
-from ftmb._native.logger import IDLE_STRATEGIES
+from ftmb._native.logger import IDLE_STRATEGIES, PAL_MODES
 
 ARENA_ADDRESS: int = lib.ARENA_ADDRESS
 PAGES_VERSION: int = lib.PAGES_VERSION
@@ -43,6 +43,16 @@ class ProcessSettings:
     arena_part_size: int
     arena_address: int = ARENA_ADDRESS
     seed: int = 0
+    pal: str = "hand-overs"
+
+
+@dataclass(frozen=True)
+class SnapshotBegun:
+    """One that a child is writing: it is complete if the child ends with status 0."""
+
+    child: int
+    pause_ns: int  # for which the workers were held
+    records: list[int]  # for each worker, the last one that it holds
 
 
 class Process:
@@ -71,6 +81,7 @@ class Process:
                 "seed": settings.seed,
                 "idle": IDLE_STRATEGIES[settings.idle],
                 "is_logged": settings.is_logged,
+                "pals": PAL_MODES[settings.pal],
             },
         )
         self.pointer = self._made(
@@ -110,11 +121,14 @@ class Process:
             raise ProcessError("the snapshot is of a box with another configuration")
         check(code, "loading a snapshot")
 
-    def begin_snapshot(self, descriptor: int) -> tuple[int, int]:
-        """(child that writes it, nanoseconds for which the workers were held)."""
+    def begin_snapshot(self, descriptor: int) -> SnapshotBegun:
+        """Forks; the child writes the state as it was between two records."""
         pause = ffi.new("uint64_t *")
-        child = check(lib.snapshot_begin(self.pointer, descriptor, pause), "taking a snapshot")
-        return child, pause[0]
+        records = ffi.new("uint64_t []", self.settings.workers)
+        child = check(
+            lib.snapshot_begin(self.pointer, descriptor, pause, records), "taking a snapshot"
+        )
+        return SnapshotBegun(child, pause[0], list(records))
 
     def start(self, cores: Sequence[int] | None = None) -> None:
         """Starts the worker threads."""

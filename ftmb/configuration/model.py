@@ -140,6 +140,9 @@ class Configuration(_Table):
     logger: Logger = Logger()
     standby: Standby = Standby()
     protection: Literal["standby", "none"] = "standby"
+    release: Literal["parallel", "none", "checkpoint"] = "parallel"
+    checkpoint_ms: Annotated[int, Field(ge=1, le=60000)] = 25
+    pal: Literal["hand-overs", "every-access"] = "hand-overs"
     logs: Logs = Logs()
     heartbeat: Heartbeat = Heartbeat()
     memory: Memory = Memory()

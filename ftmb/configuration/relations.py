@@ -29,6 +29,7 @@ def relation_problems(data: dict[str, Any]) -> list[Problem]:
         *_gateways(data),
         *_core_counts(data),
         *_cores_used_twice(data),
+        *_modes(data),
         *element_problems(data),
     ]
 
@@ -108,6 +109,19 @@ def _cores_used_twice(data: dict[str, Any]) -> Iterator[Problem]:
     logger = _table(data, "logger").get("core")
     if _is_count(logger) and logger in pinned:
         yield ("logger", "core"), f"found core {logger}, which a worker has too"
+
+
+def _modes(data: dict[str, Any]) -> Iterator[Problem]:
+    """How output is released and accesses are logged: only with protection, and as they fit."""
+    release, pal = data.get("release", "parallel"), data.get("pal", "hand-overs")
+    if data.get("protection") == "none":
+        for key, value, usual in (("release", release, "parallel"), ("pal", pal, "hand-overs")):
+            if value != usual:
+                yield (key,), f"found '{value}' with protection = \"none\", which logs nothing"
+    elif release == "checkpoint" and pal != "hand-overs":
+        yield ("pal",), f"found '{pal}' with release = \"checkpoint\", which logs no accesses"
+    if "checkpoint_ms" in data and release != "checkpoint":
+        yield ("checkpoint_ms",), 'only release = "checkpoint" takes checkpoints'
 
 
 def element_problems(data: dict[str, Any]) -> list[Problem]:

@@ -25,10 +25,10 @@ from queue import SimpleQueue
 from typing import Any
 
 from ftmb._native.elements import Pipeline
-from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings, Peer
+from ftmb._native.logger import Logger, Peer
 from ftmb._native.process import PAGES_VERSION
 from ftmb.priority import LOGGER_NICE, choose_idle, come_first, session_comes_first
-from ftmb.processes import ports
+from ftmb.processes import modes, ports
 from ftmb.processes.arming import arm, note_armed
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message, Refused, Server, whole_number
@@ -55,17 +55,9 @@ class LoggerProcess:
         enter_network_namespace(self.configuration["network_namespace"])
         workers = self.configuration["workers"]["count"]
         names = [port["name"] for port in self.configuration["ports"]]
-        logs = self.configuration["logs"]
         self.idle = choose_idle(self.configuration)
         self.wants_standby = self.configuration["protection"] == "standby"
-        settings = LoggerSettings(
-            workers=workers,
-            idle=self.idle,
-            input_size=logs["input_mib"] * MEBIBYTE,
-            access_size=logs["access_mib"] * MEBIBYTE,
-            output_size=logs["output_mib"] * MEBIBYTE,
-            is_logged=self.wants_standby,
-        )
+        settings = modes.logger_settings(self.configuration, self.idle)
         pipeline = Pipeline(self.configuration["pipeline"], names, workers)
         self.logger = Logger(settings, pipeline)
         bound = self.configuration["heartbeat"]["bound_ms"] / 1000
@@ -73,6 +65,7 @@ class LoggerProcess:
             self.logger,
             wants_standby=self.wants_standby,
             heartbeat_bound=bound,
+            checkpoint_interval=modes.checkpoint_interval(self.configuration),
             core_sets=(
                 self.configuration["workers"]["cores"],
                 self.configuration["standby"]["cores"],
@@ -181,7 +174,9 @@ class LoggerProcess:
             case "snapshot done":
                 replica = self._replica(channel, Stage.STARTED)
                 epoch, pause_ns = (whole_number(message[key]) for key in ("epoch", "pause_ns"))
-                self.protection.snapshot_done(replica, epoch, bool(message["ok"]), pause_ns)
+                records = [whole_number(record) for record in message["records"]]
+                ok = bool(message["ok"])
+                self.protection.snapshot_done(replica, epoch, ok, pause_ns, records)
             case "failed":
                 reason = str(message["reason"])[:2000]
                 note("replica failed", pid=pid, reason=reason)

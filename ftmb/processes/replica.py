@@ -5,7 +5,7 @@ It connects to the logger process, is handed its memory, lays out its state, wai
 where to begin, and from then on its C workers run; this thread only answers messages:
 
     to the logger process      hello, prepared, started {records}, fenced, failed {reason},
-                               snapshot done {epoch, ok, pause_ns}, armed {point}
+                               snapshot done {epoch, ok, pause_ns, records}, armed {point}
     from the logger process    prepare, start empty {at, cores}, start {access, cores},
                                snapshot {epoch}, crash at {point}
 
@@ -25,10 +25,17 @@ from typing import Any
 
 from ftmb._native import crash_points
 from ftmb._native.elements import Pipeline
-from ftmb._native.process import PAGES_VERSION, Process, ProcessError, ProcessSettings
+from ftmb._native.process import (
+    PAGES_VERSION,
+    Process,
+    ProcessError,
+    ProcessSettings,
+    SnapshotBegun,
+)
 from ftmb.priority import REPLICA_NICE, come_first, session_comes_first
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message
+from ftmb.processes.modes import is_protected_by_replay
 
 FENCE_CHECK_MS = 50
 EXIT_FENCED = 75
@@ -37,11 +44,10 @@ EXIT_FAILED = 1
 
 @dataclass(frozen=True)
 class SnapshotChild:
-    """The process that writes a snapshot, and for which standby."""
+    """The process that writes a snapshot, and for which standby (or which checkpoint it is)."""
 
     epoch: int
-    child: int
-    pause_ns: int
+    begun: SnapshotBegun
 
 
 class ReplicaProcess:
@@ -108,9 +114,10 @@ class ReplicaProcess:
             epoch=message["epoch"],
             workers=workers,
             idle=message["idle"],
-            is_logged=configuration["protection"] == "standby",
+            is_logged=is_protected_by_replay(configuration),
             arena_part_size=configuration["memory"]["arena_mib"] << 20,
             seed=int.from_bytes(os.urandom(8), "little"),
+            pal=configuration["pal"],
         )
         logger_page, process_page, *logs = descriptors
         process = Process(settings, pipeline, logger_page, process_page)
@@ -149,25 +156,26 @@ class ReplicaProcess:
         try:
             if not process.is_live():
                 raise OSError("not live yet")
-            child, pause_ns = process.begin_snapshot(descriptor)
-            watched = os.pidfd_open(child)
+            begun = process.begin_snapshot(descriptor)
+            watched = os.pidfd_open(begun.child)
         except OSError as error:
             note("no snapshot", reason=str(error), severity="warning")
-            self._snapshot_done(epoch, False, 0)
+            self._snapshot_done(epoch, False, 0, [])
             return
-        self.snapshots[watched] = SnapshotChild(epoch, child, pause_ns)
+        self.snapshots[watched] = SnapshotChild(epoch, begun)
         self.poll.register(watched, select.POLLIN)
 
     def _finish_snapshot(self, watched: int) -> None:
         snapshot = self.snapshots.pop(watched)
         self.poll.unregister(watched)
         os.close(watched)
-        _, status = os.waitpid(snapshot.child, 0)
-        self._snapshot_done(snapshot.epoch, status == 0, snapshot.pause_ns)
+        begun = snapshot.begun
+        _, status = os.waitpid(begun.child, 0)
+        self._snapshot_done(snapshot.epoch, status == 0, begun.pause_ns, begun.records)
 
-    def _snapshot_done(self, epoch: int, ok: bool, pause_ns: int) -> None:
+    def _snapshot_done(self, epoch: int, ok: bool, pause_ns: int, records: list[int]) -> None:
         done = {"kind": "snapshot done", "epoch": epoch, "ok": ok, "pause_ns": pause_ns}
-        self.channel.send(done)
+        self.channel.send({**done, "records": records})
 
 
 def main(arguments: list[str]) -> int:

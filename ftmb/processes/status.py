@@ -100,7 +100,15 @@ def status_of(process: LoggerProcess) -> dict[str, Any]:
         },
         "logger": {
             name: counts[name]
-            for name in ("records", "discarded", "slots_out", "pals", "access_waits", "rejected")
+            for name in (
+                "records",
+                "discarded",
+                "slots_out_again",
+                "slots_out",
+                "pals",
+                "access_waits",
+                "rejected",
+            )
         },
         "workers": _workers(process),
         "idle": process.idle,

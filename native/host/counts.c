@@ -30,6 +30,7 @@ void counts_of_logger(const struct logger *logger, struct logger_counts *counts)
     const struct output_counters *counters = &logger->output.counters;
     *counts = (struct logger_counts){.records = load(&counters->records),
                                      .discarded = load(&counters->discarded),
+                                     .slots_out_again = load(&counters->slots_out_again),
                                      .slots_out = load(&counters->slots_out),
                                      .slots_dropped = load(&counters->slots_dropped),
                                      .pals = load(&counters->pals),

@@ -67,8 +67,12 @@ static int create_logs(struct logger *logger, const struct pipeline *pipeline) {
         error = input_logger_init(&logger->input, settings->workers, input, pipeline);
     }
     if (error == 0) {
-        error = output_logger_init(&logger->output, settings->workers, settings->is_logged, access,
-                                   &logger->input, logger->page);
+        const struct output_logger_settings output = {.workers = settings->workers,
+                                                      .is_logged = settings->is_logged,
+                                                      .release =
+                                                          (enum release_mode)settings->release,
+                                                      .pals = (enum pal_mode)settings->pals};
+        error = output_logger_init(&logger->output, &output, access, &logger->input, logger->page);
     }
     return error;
 }
@@ -204,6 +208,8 @@ static void serve_request(struct logger *logger) {
         output_logger_set_standby(&logger->output, request->page);
     } else if (kind == REQUEST_WATCH) {
         logger->watched = request->page;
+    } else if (kind == REQUEST_CHECKPOINT) {
+        output_logger_checkpoint(&logger->output, request->records);
     } else if (kind == REQUEST_DISCARD_INPUT) {
         output_logger_discard_input(&logger->output);
     } else {
@@ -303,6 +309,11 @@ void logger_open_ports(struct logger *logger) {
 
 void logger_discard_input(struct logger *logger) {
     hand_over(logger, REQUEST_DISCARD_INPUT);
+}
+
+void logger_checkpoint(struct logger *logger, const uint64_t *records) {
+    memcpy(logger->request.records, records, logger->settings.workers * sizeof(*records));
+    hand_over(logger, REQUEST_CHECKPOINT);
 }
 
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker) {

@@ -26,6 +26,8 @@ struct logger_settings {
     uint32_t idle;                                 /* enum idle_strategy */
     uint64_t input_size, access_size, output_size; /* bytes of each log, powers of two */
     bool is_logged;
+    uint32_t release; /* enum release_mode */
+    uint32_t pals;    /* enum pal_mode */
 };
 
 /* A master or standby, as the logger process holds it: its memory outlives it. */
@@ -46,13 +48,15 @@ enum logger_request_kind {
     REQUEST_OPEN,
     REQUEST_DISCARD_INPUT,
     REQUEST_WATCH,
+    REQUEST_CHECKPOINT,
 };
 
 struct logger_request {
     _Atomic uint32_t kind;
     struct next_master next; /* .rings NULL: nobody is to be master */
     bool has_succeeded;
-    const struct process_page *page; /* of the standby, or of the process to watch */
+    const struct process_page *page;    /* of the standby, or of the process to watch */
+    uint64_t records[FTMB_WORKERS_MAX]; /* that the checkpoint holds */
 };
 
 struct logger {
@@ -108,6 +112,10 @@ void logger_open_ports(struct logger *logger);
 /* Without protection and without a master: what arrived meanwhile is lost, as it is when a
  * middlebox of today is restarted. */
 void logger_discard_input(struct logger *logger);
+
+/* With RELEASE_CHECKPOINT: a complete snapshot holds these records, one for each worker; what they
+ * send may leave. */
+void logger_checkpoint(struct logger *logger, const uint64_t *records);
 
 /* Where in a worker's access log a new standby begins to read. */
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker);

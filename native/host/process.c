@@ -71,6 +71,7 @@ struct process *process_create(const struct process_settings *settings,
     process->worker_count = settings->workers;
     process->idle = (enum idle_strategy)settings->idle;
     process->is_logged = settings->is_logged;
+    process->pals = (enum pal_mode)settings->pals;
     process->pipeline = pipeline;
     process->logger_page = logger_page;
     process->page = page;

@@ -31,6 +31,7 @@ struct process_settings {
     uint64_t seed; /* of the workers' random generators; a snapshot brings its own */
     uint32_t idle; /* enum idle_strategy */
     bool is_logged;
+    uint32_t pals; /* enum pal_mode */
 };
 
 struct process {
@@ -38,6 +39,7 @@ struct process {
     uint32_t worker_count;
     enum idle_strategy idle;
     bool is_logged;
+    enum pal_mode pals;
     struct ftmb_arena arena;
     const struct pipeline *pipeline;
     const struct logger_page *logger_page; /* read-only */

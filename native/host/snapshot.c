@@ -97,7 +97,8 @@ _Noreturn static void run_child(const struct process *process, int descriptor, p
     _exit(snapshot_write(&process->arena, descriptor) == 0 ? 0 : 1);
 }
 
-pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns) {
+pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns,
+                     uint64_t *records) {
     pid_t parent = getpid();
     uint64_t start = monotonic_ns();
     process_hold_workers(process);
@@ -108,6 +109,9 @@ pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns
     }
     int error = errno;
     CRASH_POINT(MASTER_SNAPSHOT_FORKED);
+    for (uint32_t worker = 0; worker < process->worker_count; worker++) {
+        records[worker] = process_replayed(process, worker);
+    }
     crash_forget(CRASH_MASTER_SNAPSHOT_CHILD);
     process_release_workers(process);
     *pause_ns = monotonic_ns() - start;

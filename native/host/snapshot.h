@@ -16,10 +16,11 @@
 
 /*
  * Starts one into `descriptor` (writable, empty). Returns the child that writes it, or -errno;
- * *pause_ns is how long workers were held. The caller waits for the child: exit status 0 is
- * success.
+ * *pause_ns is how long workers were held, and `records` (one for each worker) the last record that
+ * the snapshot holds. The caller waits for the child: exit status 0 is success.
  */
-pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns);
+pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns,
+                     uint64_t *records);
 
 /* What the child does: writes an arena that nobody changes. 0 or -errno. */
 int snapshot_write(const struct ftmb_arena *arena, int descriptor);

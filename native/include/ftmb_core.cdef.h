@@ -67,6 +67,8 @@ struct output_record {
     uint32_t vector_count;
     ...;
 };
+enum pal_mode { PAL_HAND_OVERS, PAL_EVERY_ACCESS, ... };
+enum release_mode { RELEASE_PARALLEL, RELEASE_NONE, RELEASE_CHECKPOINT, ... };
 struct output_slot {
     uint16_t length;
     uint8_t port;
@@ -92,6 +94,7 @@ struct record_expectation {
     uint32_t workers;
     uint32_t ports;
     bool is_logged;
+    enum pal_mode pals;
 };
 enum record_fault {
     RECORD_FINE,
@@ -178,6 +181,8 @@ struct logger_settings {
     uint32_t idle;
     uint64_t input_size, access_size, output_size;
     bool is_logged;
+    uint32_t release;
+    uint32_t pals;
 };
 struct process_page;
 struct logger_page;
@@ -214,6 +219,7 @@ int logger_set_standby(struct logger *logger, int peer);
 void logger_watch(struct logger *logger, int peer);
 void logger_open_ports(struct logger *logger);
 void logger_discard_input(struct logger *logger);
+void logger_checkpoint(struct logger *logger, const uint64_t *records);
 uint64_t logger_committed(const struct logger *logger, uint32_t worker);
 bool logger_master_is_rejected(const struct logger *logger);
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker);
@@ -224,7 +230,8 @@ struct port_counts {
     uint64_t drops[8];
 };
 struct logger_counts {
-    uint64_t records, discarded, slots_out, slots_dropped, pals, cut_lag_max, access_waits;
+    uint64_t records, discarded, slots_out_again, slots_out, slots_dropped, pals, cut_lag_max,
+        access_waits;
     uint64_t rejected[8];
     uint64_t first_output_ns;
     uint64_t busy_cycles, rounds;
@@ -268,6 +275,7 @@ struct process_settings {
     uint64_t seed;
     uint32_t idle;
     bool is_logged;
+    uint32_t pals;
 };
 struct process;
 struct logger_page *pages_map_logger(int descriptor, int *error);
@@ -290,7 +298,7 @@ int process_step(struct process *process, uint32_t worker);
 uint64_t process_replayed(const struct process *process, uint32_t worker);
 uint64_t process_state_digest(const struct process *process);
 uint64_t process_state_size(const struct process *process);
-int snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns);
+int snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns, uint64_t *records);
 int snapshot_load(struct process *process, int descriptor);
 
 /* Crash points */

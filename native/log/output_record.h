@@ -4,6 +4,8 @@
  *
  *     struct output_record | slot, slot, ... | PALs | vector D
  *
+ * With PAL_EVERY_ACCESS there is a vector for each slot before the record's own.
+ *
  * A slot is the buffer in which the elements rewrite a packet, and from which the output logger
  * sends it. The vector holds one number a worker: the highest record of that worker which this
  * one depends on. Written by a worker of the master; the output logger takes nothing in it on
@@ -18,6 +20,10 @@
 #include "log/ring.h"
 
 #define RECORD_SLOTS_MAX (2U * FTMB_BURST_MAX) /* the burst's own and as many emitted ones */
+
+/* How accesses to shared state are logged. The second is FTMB as it was published, for comparison:
+ * a PAL for each access, and a vector for each packet. */
+enum pal_mode { PAL_HAND_OVERS, PAL_EVERY_ACCESS };
 
 /*
  * A packet access log entry: this worker took over a shared variable. Accesses by the owner are
@@ -51,7 +57,7 @@ struct output_record {
     uint32_t slot_count;
     uint32_t pal_count;
     uint32_t pals_offset;  /* bytes from the start of the record */
-    uint32_t vector_count; /* workers, or 0 when unprotected */
+    uint32_t vector_count; /* entries, see output_record_vector_count() */
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct output_record) == 40, "fixed width");
@@ -60,10 +66,17 @@ _Static_assert(sizeof(struct output_record) == 40, "fixed width");
 #define OUTPUT_RECORD_HEADER_SIZE 48U /* keeps the slots aligned */
 #define OUTPUT_RECORD_SIZE_MAX                                                                     \
     (OUTPUT_RECORD_HEADER_SIZE + RECORD_SLOTS_MAX * OUTPUT_SLOT_SIZE_MAX +                         \
-     RECORD_PALS_MAX * sizeof(struct pal) + FTMB_WORKERS_MAX * sizeof(uint64_t))
+     RECORD_PALS_MAX * sizeof(struct pal) +                                                        \
+     (RECORD_SLOTS_MAX + 1) * FTMB_WORKERS_MAX * sizeof(uint64_t))
 
 static inline uint64_t output_slot_size(uint16_t length) {
     return ring_align(sizeof(struct output_slot) + length);
+}
+
+/* Of a record that is logged: the vectors' entries, all together. */
+static inline uint32_t output_record_vector_count(uint32_t workers, uint32_t slot_count,
+                                                  enum pal_mode pals) {
+    return workers * (pals == PAL_EVERY_ACCESS ? slot_count + 1 : 1);
 }
 
 /* Why a record was not accepted. */
@@ -90,6 +103,7 @@ struct record_expectation {
     uint32_t workers;
     uint32_t ports;
     bool is_logged; /* carries PALs and a vector */
+    enum pal_mode pals;
 };
 
 /*

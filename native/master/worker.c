@@ -170,6 +170,20 @@ void worker_advance_record(struct worker *worker) {
     state->vector[worker->context.worker] = state->record_number;
 }
 
+/* The record's vector, with PAL_EVERY_ACCESS also one for each packet before it. */
+static uint32_t append_vectors(const struct worker *worker, uint8_t *tail) {
+    if (worker->mode != WORKER_LOGGED) {
+        return 0;
+    }
+    uint32_t workers = worker->context.workers;
+    uint32_t count =
+        output_record_vector_count(workers, worker->builder.slot_count, worker->process->pals);
+    for (uint32_t first = 0; first < count; first += workers) {
+        memcpy(tail + first * sizeof(uint64_t), worker->state->vector, workers * sizeof(uint64_t));
+    }
+    return count;
+}
+
 /* PALs, vector and header follow the slots; then the record is the output logger's to see. */
 static void finish_record(struct worker *worker, uint32_t input_count) {
     struct record_builder *builder = &worker->builder;
@@ -179,13 +193,13 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
     tail += builder->pal_count * sizeof(struct pal);
     worker_advance_record(worker);
     POINT(RECORD_BUILT, worker->context.worker, state->record_number);
-    uint32_t vector_count = worker->mode == WORKER_LOGGED ? worker->context.workers : 0;
     if (PLANTED(PUBLISHED_BEFORE_WHOLE)) {
-        uint64_t end = (uint64_t)(tail - builder->start) + vector_count * sizeof(uint64_t);
+        uint64_t end =
+            (uint64_t)(tail - builder->start) + worker->context.workers * sizeof(uint64_t);
         ring_publish(&worker->output, worker->output_position + ring_align(end));
         POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);
     }
-    memcpy(tail, state->vector, vector_count * sizeof(uint64_t));
+    uint32_t vector_count = append_vectors(worker, tail);
     tail += vector_count * sizeof(uint64_t);
 
     struct output_record *record = (struct output_record *)builder->start;

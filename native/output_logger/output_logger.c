@@ -16,18 +16,22 @@
 #include "host/process.h"
 #include "log/digest.h"
 #include "output_logger/release.h"
+#include "output_logger/retention.h"
 #include "simulator/points.h"
 
 static struct pending_record *pending_of(const struct output_queue *queue, uint64_t number) {
     return &queue->pending[number & (PENDING_RECORDS_MAX - 1)];
 }
 
-int output_logger_init(struct output_logger *logger, uint32_t workers, bool is_logged,
+int output_logger_init(struct output_logger *logger, const struct output_logger_settings *settings,
                        const struct ring *access_rings, struct input_logger *input,
                        struct logger_page *page) {
     memset(logger, 0, sizeof(*logger));
+    uint32_t workers = settings->workers;
     logger->workers = workers;
-    logger->is_logged = is_logged;
+    logger->is_logged = settings->is_logged;
+    logger->release = settings->release;
+    logger->pals = settings->pals;
     logger->input = input;
     logger->page = page;
     for (uint32_t index = 0; index < workers; index++) {
@@ -110,7 +114,8 @@ static enum record_fault check_next(const struct output_logger *logger, uint32_t
         .worker = index,
         .workers = logger->workers,
         .ports = logger->input->port_count,
-        .is_logged = logger->is_logged};
+        .is_logged = logger->is_logged,
+        .pals = logger->pals};
     uint64_t *vector =
         &queue->vectors[(expected.number & (PENDING_RECORDS_MAX - 1)) * (uint64_t)logger->workers];
     enum record_fault fault = output_record_check(&pending->header, start, &expected, vector);
@@ -128,7 +133,7 @@ static enum record_fault check_next(const struct output_logger *logger, uint32_t
 static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t written) {
     struct output_queue *queue = &logger->queues[index];
     uint64_t available = written - queue->position;
-    if (available == 0 || queue->received - queue->released == PENDING_RECORDS_MAX - 1) {
+    if (available == 0 || queue->received - queue->consumed == PENDING_RECORDS_MAX - 1) {
         return false;
     }
     struct pending_record *pending = pending_of(queue, queue->received + 1);
@@ -167,6 +172,17 @@ static uint64_t receive(struct output_logger *logger) {
     return count;
 }
 
+/* Without logs there are no dependencies: what counts is that it was received, or is held by a
+ * snapshot. */
+static void advance_unlogged(struct output_logger *logger) {
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        const struct output_queue *queue = &logger->queues[index];
+        uint64_t received = queue->received;
+        bool is_held = logger->release == RELEASE_CHECKPOINT && queue->checkpoint < received;
+        logger->cut[index] = is_held ? queue->checkpoint : received;
+    }
+}
+
 /* Whether anything more is committed. */
 static bool advance_cut(struct output_logger *logger) {
     uint64_t lag = 0;
@@ -175,9 +191,7 @@ static bool advance_cut(struct output_logger *logger) {
         lag += logger->queues[index].received - logger->cut[index];
     }
     if (!logger->is_logged) {
-        for (uint32_t index = 0; index < logger->workers; index++) {
-            logger->cut[index] = logger->queues[index].received;
-        }
+        advance_unlogged(logger);
         return lag > 0;
     }
     uint64_t advanced = cut_advance(logger->cut_queues, logger->workers, logger->cut);
@@ -217,7 +231,8 @@ static bool append_access(struct output_logger *logger, uint32_t index, uint64_t
 }
 
 /* Moves records that are in the cut into the access log; then they may be released. */
-static void commit(struct output_logger *logger) {
+static uint64_t commit(struct output_logger *logger) {
+    uint64_t count = 0;
     for (uint32_t index = 0; index < logger->workers; index++) {
         struct output_queue *queue = &logger->queues[index];
         uint64_t before = logger->committed[index];
@@ -232,78 +247,10 @@ static void commit(struct output_logger *logger) {
             atomic_store_explicit(&logger->page->cut[index], logger->committed[index],
                                   memory_order_release);
             POINT(COMMITTED, index, logger->committed[index]);
+            count += logger->committed[index] - before;
         }
     }
-}
-
-/* How far a reader of the access log is. A claim: the caller takes it for what it can bound. */
-static uint64_t consumed_by(const struct process_page *reader, uint32_t index) {
-    /* W1's partner. */
-    return atomic_load_explicit(&reader->workers[index].access_consumed, memory_order_acquire);
-}
-
-/* Up to where nobody needs a worker's access log, and the input it refers to, any more. */
-static uint64_t free_limit(const struct output_logger *logger, uint32_t index) {
-    uint64_t limit = logger->queues[index].access_position;
-    if (logger->standby != NULL) {
-        uint64_t consumed = consumed_by(logger->standby, index);
-        limit = consumed < limit ? consumed : limit;
-    }
-    if (logger->successor != NULL && logger->successor_end[index] != 0 &&
-        !PLANTED(LOG_FREED_FOR_SUCCESSOR)) {
-        uint64_t consumed = consumed_by(logger->successor, index);
-        limit = consumed < limit ? consumed : limit;
-    }
-    return limit;
-}
-
-/* The successor needs no more when it has replayed all that was there when its epoch came. */
-static void let_successor_go(struct output_logger *logger) {
-    bool has_finished = true;
-    for (uint32_t index = 0; index < logger->workers && logger->successor != NULL; index++) {
-        if (logger->successor_end[index] != 0 &&
-            consumed_by(logger->successor, index) >= logger->successor_end[index]) {
-            logger->successor_end[index] = 0;
-        }
-        has_finished =
-            (has_finished || PLANTED(SUCCESSOR_LET_GO_BY_ONE)) && logger->successor_end[index] == 0;
-    }
-    if (has_finished) {
-        logger->successor = NULL;
-    }
-}
-
-/* Frees what neither a release nor the standby nor the successor needs. */
-static void free_logs(struct output_logger *logger) {
-    if (logger->successor != NULL) {
-        let_successor_go(logger);
-    }
-    for (uint32_t index = 0; index < logger->workers; index++) {
-        struct output_queue *queue = &logger->queues[index];
-        struct input_queue *input = &logger->input->queues[index];
-        uint64_t limit = free_limit(logger, index) + (PLANTED(LOG_FREED_EARLY) ? 1 : 0);
-        while (queue->access_retained < limit && queue->access_number < queue->released) {
-            const struct access_record *record = ring_at(&queue->access, queue->access_retained);
-            counter_add(&queue->access_retained, access_record_size(record->pal_count));
-            queue->access_number = record->number;
-            counter_set(&input->retained_position, record->input_end);
-            input->retained_sequence += PLANTED(INPUTS_MISCOUNTED) ? 1 : record->input_count;
-            POINT(FREED, index, queue->access_number);
-        }
-    }
-}
-
-static void free_unlogged(struct output_logger *logger) {
-    for (uint32_t index = 0; index < logger->workers; index++) {
-        struct output_queue *queue = &logger->queues[index];
-        struct input_queue *input = &logger->input->queues[index];
-        if (queue->access_number < queue->released) {
-            queue->access_number = queue->released;
-            uint64_t sequence = pending_of(queue, queue->released)->input_sequence;
-            counter_set(&input->retained_position, input_queue_end_of(input, sequence));
-            input->retained_sequence = sequence;
-        }
-    }
+    return count;
 }
 
 /* Records that wait for a dependency for so long depend on what no sane master has written. */
@@ -328,27 +275,35 @@ uint64_t output_logger_poll(struct output_logger *logger) {
         return 0;
     }
     uint64_t moved = receive(logger);
-    bool has_advanced = moved > 0 && advance_cut(logger);
+    bool may_advance = moved > 0 || logger->release == RELEASE_CHECKPOINT;
+    bool has_advanced = may_advance && advance_cut(logger);
     if (logger->is_logged) {
         check_progress(logger, has_advanced);
     }
     commit(logger);
     moved += release_committed(logger);
-    if (logger->is_logged) {
-        free_logs(logger);
-    } else {
-        free_unlogged(logger);
-    }
+    retention_free(logger);
     return moved;
 }
 
 static bool everything_is_released(const struct output_logger *logger) {
     for (uint32_t index = 0; index < logger->workers; index++) {
-        if (logger->queues[index].released < logger->cut[index]) {
+        if (logger->queues[index].consumed < logger->cut[index]) {
             return false;
         }
     }
     return true;
+}
+
+/* What is behind the cut will be executed again; of RELEASE_NONE some of it has left already. */
+static void count_discarded(struct output_logger *logger) {
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        const struct output_queue *queue = &logger->queues[index];
+        counter_add(&logger->counters.discarded, queue->received - logger->cut[index]);
+        for (uint64_t number = logger->cut[index] + 1; number <= queue->released; number++) {
+            counter_add(&logger->counters.slots_out_again, pending_of(queue, number)->output_count);
+        }
+    }
 }
 
 /*
@@ -362,8 +317,7 @@ static bool finish_epoch(struct output_logger *logger) {
     advance_cut(logger);
     uint64_t stalled_since = monotonic_ns();
     while (!everything_is_released(logger)) {
-        commit(logger);
-        if (release_committed(logger) > 0) {
+        if (commit(logger) + release_committed(logger) > 0) {
             stalled_since = monotonic_ns();
         } else if (monotonic_ns() - stalled_since > STANDBY_STALL_NS) {
             has_standby = false;
@@ -371,14 +325,11 @@ static bool finish_epoch(struct output_logger *logger) {
             logger->successor = NULL;
         }
         if (logger->is_logged && !PLANTED(LOG_KEPT_WHILE_FINISHING)) {
-            free_logs(logger);
+            retention_free(logger);
         }
         POINT(FINISHING, logger->epoch, 0);
     }
-    for (uint32_t index = 0; index < logger->workers; index++) {
-        counter_add(&logger->counters.discarded,
-                    logger->queues[index].received - logger->cut[index]);
-    }
+    count_discarded(logger);
     return has_standby;
 }
 
@@ -393,6 +344,10 @@ static void go_back_to_cut(struct output_logger *logger, uint32_t index) {
                         last == 0 ? 0 : pending_of(queue, last)->input_sequence);
         }
     }
+    if (queue->released > logger->cut[index]) {
+        counter_set(&queue->released, logger->cut[index]);
+    }
+    queue->consumed = queue->released;
     queue->position = 0;
     queue->ring_records = 0;
     memset(queue->vector, 0, sizeof(queue->vector));
@@ -429,6 +384,13 @@ bool output_logger_change_master(struct output_logger *logger, const struct next
 
 void output_logger_set_standby(struct output_logger *logger, const struct process_page *standby) {
     logger->standby = standby;
+}
+
+void output_logger_checkpoint(struct output_logger *logger, const uint64_t *records) {
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        struct output_queue *queue = &logger->queues[index];
+        queue->checkpoint = records[index] > queue->checkpoint ? records[index] : queue->checkpoint;
+    }
 }
 
 void output_logger_discard_input(struct output_logger *logger) {

@@ -31,6 +31,18 @@
 #define STANDBY_STALL_NS 500000000ULL
 #define SEND_STUCK_NS 50000000ULL /* a port that takes nothing for so long loses the packet */
 
+/*
+ * When packets leave. Only the first keeps all promises and costs nothing that is felt; the others
+ * are there to be compared with it.
+ */
+enum release_mode {
+    RELEASE_PARALLEL,   /* output commit: as soon as the record is in the cut */
+    RELEASE_NONE,       /* as soon as it is received, without output commit: a failover executes
+                           again what is not in the cut, so packets leave twice, or differ */
+    RELEASE_CHECKPOINT, /* as Remus does: when a snapshot that holds it is complete; no PALs, no
+                           access log, no replay */
+};
+
 /* A record between being received and being released. */
 struct pending_record {
     uint64_t start;              /* position in the output log */
@@ -48,7 +60,9 @@ struct output_queue {
     uint64_t position;         /* received up to here */
     _Atomic uint64_t received; /* record numbers */
     _Atomic uint64_t released;
-    uint64_t ring_records;             /* of the present master, released */
+    uint64_t consumed;                 /* released and committed: the output log may be reused */
+    uint64_t ring_records;             /* of the present master, consumed */
+    uint64_t checkpoint;               /* of RELEASE_CHECKPOINT: the last record in a snapshot */
     _Atomic uint64_t input_sequence;   /* consumed by the records received */
     uint64_t vector[FTMB_WORKERS_MAX]; /* of the last record received */
     struct pending_record *pending;    /* by number, PENDING_RECORDS_MAX */
@@ -63,6 +77,8 @@ struct output_counters {
     _Atomic uint64_t records;
     _Atomic uint64_t rejected[RECORD_FAULTS];
     _Atomic uint64_t discarded; /* received and not in the cut when their master ended */
+    /* Of these, packets that had left already: of RELEASE_NONE alone. */
+    _Atomic uint64_t slots_out_again;
     _Atomic uint64_t slots_out;
     _Atomic uint64_t slots_dropped; /* by an element's decision */
     _Atomic uint64_t pals;
@@ -77,8 +93,10 @@ struct output_logger {
     uint64_t committed[FTMB_WORKERS_MAX]; /* of it, what is in the access log */
     uint32_t workers;
     _Atomic uint32_t epoch; /* changed by the packet thread alone */
-    bool is_logged;         /* protection: else everything received is released */
-    bool has_master;        /* rings of a master are attached */
+    bool is_logged;         /* records carry PALs and vectors, and go to the access log */
+    enum release_mode release;
+    enum pal_mode pals;
+    bool has_master; /* rings of a master are attached */
     bool has_new_records;
     _Atomic bool is_rejecting; /* the present master wrote garbage; nothing more is read from it */
     _Atomic uint64_t first_output_ns; /* of this epoch; 0: none yet */
@@ -93,8 +111,15 @@ struct output_logger {
     struct output_counters counters;
 };
 
+struct output_logger_settings {
+    uint32_t workers;
+    bool is_logged;
+    enum release_mode release;
+    enum pal_mode pals;
+};
+
 /* Takes over the access logs' rings; borrows the input logger and the page. 0 or -ENOMEM. */
-int output_logger_init(struct output_logger *logger, uint32_t workers, bool is_logged,
+int output_logger_init(struct output_logger *logger, const struct output_logger_settings *settings,
                        const struct ring *access_rings, struct input_logger *input,
                        struct logger_page *page);
 void output_logger_release(struct output_logger *logger);
@@ -118,6 +143,9 @@ struct next_master {
 bool output_logger_change_master(struct output_logger *logger, const struct next_master *next);
 /* From now on logs are kept for this standby (NULL: for none). Borrows the page. */
 void output_logger_set_standby(struct output_logger *logger, const struct process_page *standby);
+
+/* A snapshot with all records up to these is complete; one for each worker. */
+void output_logger_checkpoint(struct output_logger *logger, const uint64_t *records);
 
 /* With no master: the next one begins behind what was logged by now. */
 void output_logger_discard_input(struct output_logger *logger);

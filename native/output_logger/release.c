@@ -135,6 +135,32 @@ static bool release_record(struct output_logger *logger, const struct output_que
     return is_out;
 }
 
+/* Up to which record a worker's packets may leave now. */
+static uint64_t release_limit(const struct output_logger *logger, uint32_t index) {
+    if (logger->release == RELEASE_NONE || PLANTED(RELEASED_BEFORE_COMMIT)) {
+        return logger->queues[index].received;
+    }
+    return logger->committed[index];
+}
+
+/* The master may write over what has left and is in the access log. */
+static uint64_t consume_released(const struct output_logger *logger, uint32_t index,
+                                 struct output_queue *queue) {
+    uint64_t end = queue->released;
+    if (end > logger->committed[index] && !PLANTED(RELEASED_BEFORE_COMMIT)) {
+        end = logger->committed[index];
+    }
+    uint64_t count = end - queue->consumed;
+    if (count > 0) {
+        const struct pending_record *last = &queue->pending[end & (PENDING_RECORDS_MAX - 1)];
+        ring_consume(&queue->ring, last->start + last->header.size);
+        queue->ring_records += count;
+        ring_count_consumed(&queue->ring, queue->ring_records);
+        queue->consumed = end;
+    }
+    return count;
+}
+
 /* After a failover much is released at once: receiving must have its turn meanwhile, or the
  * devices run out of buffers. */
 #define RELEASE_SLOTS_MAX 32U
@@ -144,11 +170,8 @@ uint64_t release_committed(struct output_logger *logger) {
     uint32_t ports_used = 0;
     for (uint32_t index = 0; index < logger->workers; index++) {
         struct output_queue *queue = &logger->queues[index];
-        uint64_t before = queue->released;
-        uint64_t end = queue->position;
         uint32_t slots = 0;
-        uint64_t limit =
-            PLANTED(RELEASED_BEFORE_COMMIT) ? queue->received : logger->committed[index];
+        uint64_t limit = release_limit(logger, index);
         while (queue->released < limit && slots < RELEASE_SLOTS_MAX) {
             struct pending_record *pending =
                 &queue->pending[(queue->released + 1) & (PENDING_RECORDS_MAX - 1)];
@@ -156,17 +179,11 @@ uint64_t release_committed(struct output_logger *logger) {
             if (!release_record(logger, queue, pending, &ports_used)) {
                 break;
             }
-            end = pending->start + pending->header.size;
             slots += pending->header.slot_count;
             counter_add(&queue->released, 1);
             POINT(RELEASED, index, queue->released);
         }
-        if (queue->released != before) {
-            ring_consume(&queue->ring, end);
-            queue->ring_records += queue->released - before;
-            ring_count_consumed(&queue->ring, queue->ring_records);
-            count += queue->released - before;
-        }
+        count += consume_released(logger, index, queue);
     }
     for (uint32_t port = 0; port < logger->input->port_count; port++) {
         if ((ports_used & (1U << port)) != 0) {

@@ -8,6 +8,7 @@
 
 #include "host/crash_point.h"
 #include "host/idle.h"
+#include "host/process.h"
 #include "log/output_record.h"
 #include "master/worker.h"
 #include "simulator/points.h"
@@ -43,7 +44,7 @@ static void take_over(struct worker *worker, struct ftmb_shared *variable) {
 }
 
 static void acquire_logged(struct worker *worker, struct ftmb_shared *variable) {
-    if (variable->owner != worker->context.worker) {
+    if (variable->owner != worker->context.worker || worker->process->pals == PAL_EVERY_ACCESS) {
         worker_add_pal(worker, &(struct pal){.access = worker->access,
                                              .variable = variable->number,
                                              .ownership_epoch = variable->ownership_epoch + 1,

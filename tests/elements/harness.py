@@ -170,7 +170,7 @@ class Box:
         for worker in range(self.workers):
             process.set_access_start(worker, self.logger.access_start(worker))
         descriptor = os.memfd_create("snapshot")
-        child, _ = self.master.begin_snapshot(descriptor)
+        child = self.master.begin_snapshot(descriptor).child
         _, status = os.waitpid(child, 0)
         assert status == 0, "the snapshot was not written"
         process.load_snapshot(descriptor)

@@ -126,7 +126,8 @@ void fuzz_box_open_without_replicas(struct fuzz_box *box, struct pipeline *pipel
         accesses[index] = fresh_ring(&access_rings[index], "fuzz-access", FUZZ_INPUT_SIZE);
     }
     MUST(input_logger_init(&box->input, workers, inputs, pipeline) == 0);
-    MUST(output_logger_init(&box->output, workers, true, accesses, &box->input, box->page) == 0);
+    const struct output_logger_settings settings = {.workers = workers, .is_logged = true};
+    MUST(output_logger_init(&box->output, &settings, accesses, &box->input, box->page) == 0);
     for (uint32_t index = 0; index < FUZZ_PORTS; index++) {
         struct fuzz_port *port = &box->ports[index];
         port->base.class = &fuzz_port_class;

@@ -139,7 +139,7 @@ def test_a_child_that_dies_leaves_half_a_snapshot_and_the_next_one_is_whole(
     def work() -> None:
         crash_points.arm("master-snapshot-child")
         descriptors = [os.memfd_create("snapshot") for _ in range(2)]
-        ends = [os.waitpid(master.begin_snapshot(each)[0], 0)[1] for each in descriptors]
+        ends = [os.waitpid(master.begin_snapshot(each).child, 0)[1] for each in descriptors]
         assert ends == [signal.SIGKILL, 0]
         half, whole = (os.fstat(each).st_blocks for each in descriptors)
         assert 0 < half < whole

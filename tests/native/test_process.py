@@ -65,9 +65,9 @@ def test_pages_of_another_version_are_refused(logger: Logger) -> None:
 
 def snapshot_of(process: Process) -> int:
     descriptor = os.memfd_create("snapshot")
-    child, pause_ns = process.begin_snapshot(descriptor)
-    assert os.waitpid(child, 0)[1] == 0
-    assert pause_ns > 0
+    begun = process.begin_snapshot(descriptor)
+    assert os.waitpid(begun.child, 0)[1] == 0
+    assert begun.pause_ns > 0 and begun.records == process.replayed()
     return descriptor
 
 

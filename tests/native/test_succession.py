@@ -162,7 +162,7 @@ def test_a_successor_with_nothing_to_replay_lets_the_logs_go(
         box.arrive(turn * 10, 10)
         box.run(master, 2)
     descriptor = os.memfd_create("snapshot")
-    child, _ = master.begin_snapshot(descriptor)
+    child = master.begin_snapshot(descriptor).child
     assert os.waitpid(child, 0)[1] == 0
     standby.load_snapshot(descriptor)
     os.close(descriptor)

@@ -121,7 +121,7 @@ def become_master(box: LiveBox, process: Process, peer: Peer) -> None:
 def snapshot_into(box: LiveBox, master: Process, standby: Process, peer: Peer) -> None:
     box.logger.set_standby(peer)
     descriptor = os.memfd_create("snapshot")
-    child, _ = master.begin_snapshot(descriptor)
+    child = master.begin_snapshot(descriptor).child
     assert os.waitpid(child, 0)[1] == 0
     for worker in range(box.workers):
         standby.set_access_start(worker, box.logger.access_start(worker))
