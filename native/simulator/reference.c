@@ -242,7 +242,8 @@ static void make_process(void) {
                                               .arena_part_size = ARENA_PART_SIZE,
                                               .configuration_digest = simulation.seed,
                                               .seed = simulation.seed,
-                                              .is_logged = true};
+                                              .is_logged = true,
+                                              .pals = simulation.settings.pals};
     reference.process = process_create(&settings, &simulation.pipeline, &reference.page,
                                        &reference.process_page, &error);
     simulation_expect(reference.process != NULL, "no memory for the re-execution");

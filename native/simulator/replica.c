@@ -62,7 +62,8 @@ struct replica *replica_create(uint32_t epoch) {
                                               .arena_part_size = ARENA_PART_SIZE,
                                               .configuration_digest = simulation.seed,
                                               .seed = simulation.seed,
-                                              .is_logged = true};
+                                              .is_logged = true,
+                                              .pals = simulation.settings.pals};
     replica->process =
         process_create(&settings, &simulation.pipeline, simulation.page, replica->page, &error);
     simulation_expect(replica->process != NULL, "a replica cannot be created");

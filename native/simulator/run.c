@@ -155,7 +155,8 @@ static void build(void) {
                                                     .input_size = settings->input_size,
                                                     .access_size = settings->access_size,
                                                     .output_size = settings->output_size,
-                                                    .is_logged = true};
+                                                    .is_logged = true,
+                                                    .pals = settings->pals};
     simulation.logger = logger_create(&logger_settings, &simulation.pipeline, &error);
     simulation_expect(simulation.logger != NULL, "the loggers cannot be created");
     simulation.page = pages_map_logger(simulation.logger->page_descriptor, &error);

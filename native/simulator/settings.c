@@ -169,4 +169,5 @@ void settings_draw(struct settings *settings, struct pipeline *pipeline) {
         place = 0;
     }
     settings->pipeline_name = draw_pipeline(pipeline, settings->workers, place);
+    settings->pals = chance(16) == 0 ? PAL_EVERY_ACCESS : PAL_HAND_OVERS;
 }

@@ -52,6 +52,7 @@ struct settings {
     uint32_t failures;  /* that strike, at most */
     uint32_t busy_port; /* one in so many frames finds the port busy; 0: never */
     uint32_t spawn_delay; /* rounds of the control thread before a new replica is there */
+    enum pal_mode pals;
 };
 
 struct replica;
