@@ -74,6 +74,9 @@ def test_a_good_configuration_becomes_the_plain_form() -> None:
         "logger": {"core": None},
         "standby": {"cores": None},
         "protection": "standby",
+        "release": "parallel",
+        "checkpoint_ms": 25,
+        "pal": "hand-overs",
         "logs": {"input_mib": 64, "access_mib": 16, "output_mib": 8},
         "heartbeat": {"bound_ms": 100},
         "memory": {"arena_mib": 1024, "hugepages": "auto"},
@@ -123,6 +126,18 @@ input_mib = 48
     assert "such as 32 or 64" in by_line["24"]
     joined = "\n".join(problems)
     assert "found 3 cores for 2 workers" in joined and "core 1 twice" in joined
+
+
+def test_modes_that_do_not_fit_are_reported_at_their_lines() -> None:
+    problems = problems_of('protection = "none"\nrelease = "none"\npal = "every-access"\n' + GOOD)
+    assert problems[0].startswith("box.toml:2: release: found 'none' with protection")
+    assert problems[1].startswith("box.toml:3: pal: found 'every-access' with protection")
+    problems = problems_of('release = "checkpoint"\npal = "every-access"\n' + GOOD)
+    assert problems == [
+        "box.toml:2: pal: found 'every-access' with release = \"checkpoint\", which logs no accesses"
+    ]
+    (problem,) = problems_of("checkpoint_ms = 50\n" + GOOD)
+    assert problem.startswith('box.toml:1: checkpoint_ms: only release = "checkpoint"')
 
 
 def test_options_of_elements_are_reported_at_their_lines() -> None:
@@ -191,7 +206,10 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
-KEYS = ["name", "port", "element", "workers", "logger", "standby", "logs", "metrics", "protection"]
+KEYS = [
+    "name", "port", "element", "workers", "logger", "standby", "logs", "metrics", "protection",
+    "release", "checkpoint_ms", "pal",
+]  # fmt: skip
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

@@ -37,6 +37,8 @@ class Box:
         fails_over: bool = False,
         part_mib: int = 256,
         port_capacity: int = 4096,
+        release: str = "parallel",
+        pal: str = "hand-overs",
     ) -> None:
         stages = [{"element": name, "options": options} for name, options in pipeline]
         self.workers = workers
@@ -46,7 +48,10 @@ class Box:
         self._part_size = part_mib << 20
         self._now_ns = START_NS
         self._epoch = 0
-        settings = LoggerSettings(workers, "yield", 1 << 22, 1 << 20, 1 << 20, is_logged=True)
+        self._pal = pal
+        settings = LoggerSettings(
+            workers, "yield", 1 << 22, 1 << 20, 1 << 20, True, release=release, pal=pal
+        )
         self.logger = Logger(settings, self.pipeline)
         self.ports = {name: MemoryPort(port_capacity) for name in ports}
         for name, port in self.ports.items():
@@ -64,7 +69,13 @@ class Box:
         self._epoch += 1
         peer = self.logger.add_peer(self._epoch)
         settings = ProcessSettings(
-            self._epoch, self.workers, "yield", True, self._part_size, arena_address=0
+            self._epoch,
+            self.workers,
+            "yield",
+            True,
+            self._part_size,
+            arena_address=0,
+            pal=self._pal,
         )
         raw = self.logger.pointer
         process = Process(settings, self.pipeline, raw.page_descriptor, peer.page_descriptor)

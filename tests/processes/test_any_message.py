@@ -32,6 +32,9 @@ CONFIGURATION = {
     "logger": {"core": None},
     "standby": {"cores": None},
     "protection": "standby",
+    "release": "parallel",
+    "checkpoint_ms": 25,
+    "pal": "hand-overs",
     "logs": {"input_mib": 1, "access_mib": 1, "output_mib": 1},
     "heartbeat": {"bound_ms": 60000},
 }

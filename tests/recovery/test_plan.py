@@ -53,6 +53,26 @@ def test_without_protection_no_standby_is_sought() -> None:
     assert plan(Observed(False, STARTED, spares=(PREPARED,))) == []
 
 
+def test_with_checkpoints_the_master_is_asked_for_one_whenever_it_is_due() -> None:
+    live = Observed(True, STARTED, spares=(PREPARED,), master_is_live=True, wants_checkpoints=True)
+    assert plan(live) == []
+    assert plan(replace(live, checkpoint_is_due=True)) == [p.TakeCheckpoint()]
+    assert plan(replace(live, checkpoint_is_due=True, master_is_live=False)) == []
+    assert plan(replace(live, has_checkpoint=True)) == [p.DeclareProtected()]
+    assert plan(replace(live, has_checkpoint=True, is_protected=True)) == []
+
+
+def test_with_checkpoints_a_lost_master_is_followed_by_what_loads_the_last_one() -> None:
+    gone = Observed(
+        True, lost(STARTED), spares=(PREPARED,), wants_checkpoints=True, has_checkpoint=True
+    )
+    assert plan(gone) == [p.GoBack("hangup")]
+    assert plan(replace(gone, has_checkpoint=False)) == [p.LoseState("hangup")]
+    assert plan(replace(gone, master=None)) == [p.LoadCheckpoint(3)]
+    assert plan(replace(gone, master=None, has_checkpoint=False)) == [p.StartEmpty(3)]
+    assert plan(replace(gone, master=None, spares=(STARTED,))) == [p.MakeMaster()]
+
+
 def test_a_lost_master_is_followed_by_its_standby() -> None:
     observed = Observed(True, lost(STARTED), STANDBY, is_protected=True, has_caught_up=True)
     assert plan(observed) == [p.FailOver("hangup")]
