@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a thread does when it finds nothing to do. A setting, since the best choice depends on
- * how many cores there are for how many threads: spin (a core each), yield (some to share), sleep
- * (few cores, or a machine that is also used otherwise).
+ * how many cores there are for how many threads: spin (a core each), yield (some share one, and
+ * nobody else needs it), sleep (few cores, or a machine that is also used otherwise).
+ *
+ * Threads that share a core by yielding must also do so while they are busy: the kernel's time
+ * slices are milliseconds, and a packet would wait for one. So each takes turns of microseconds,
+ * the shortest a standby that is not behind, since no packet waits for it.
  */
 #ifndef FTMB_IDLE_H
 #define FTMB_IDLE_H
 
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,8 +28,11 @@
 
 enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
 
-#define IDLE_SPINS 64U  /* empty rounds before a thread gives way */
-#define IDLE_YIELDS 16U /* before it sleeps */
+#define IDLE_SPINS 64U     /* empty rounds before a thread gives way */
+#define IDLE_YIELDS 16U    /* before it sleeps */
+#define IDLE_NAP_NS 30000L /* of a standby with nothing to replay */
+#define TURN_NS 20000U
+#define TURN_NS_FOLLOWER 2000U
 #define IDLE_SLEEP_NS_FIRST 20000L
 #define IDLE_SLEEP_NS_MAX 320000L
 
@@ -42,21 +55,59 @@ static inline void idle_pause(void) {
 #endif
 }
 
-/* `rounds`: how many times in a row nothing was found. */
-static inline void idle_wait(enum idle_strategy strategy, uint32_t rounds) {
-    if (strategy == IDLE_SPIN || rounds < IDLE_SPINS) {
+/*
+ * Sleeps, but not longer than until `word`, in memory that processes share, is no longer
+ * `expected` and idle_wake() says so. Whether it was woken. The memory may be read-only here.
+ */
+static inline bool idle_sleep_on(const _Atomic uint32_t *word, uint32_t expected, long sleep_ns) {
+    const struct timespec limit = {.tv_nsec = sleep_ns};
+    return syscall(SYS_futex, word, FUTEX_WAIT, expected, &limit, NULL, 0) == 0 || errno == EAGAIN;
+}
+
+static inline void idle_wake(_Atomic uint32_t *word) {
+#ifndef FTMB_SIMULATION
+    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+#else
+    (void)word;
+#endif
+}
+
+/* A busy thread's turn at a core that it shares; the time is CLOCK_MONOTONIC. */
+static inline void idle_take_turn(enum idle_strategy strategy, uint64_t *turn_end_ns,
+                                  uint64_t now_ns, uint32_t turn_ns) {
+    if (strategy == IDLE_YIELD && now_ns >= *turn_end_ns) {
+        if (*turn_end_ns != 0) {
+            sched_yield();
+        }
+        *turn_end_ns = now_ns + turn_ns;
+    }
+}
+
+/* A standby with nothing to replay, on a core that is others' first: what comes meanwhile it
+ * replays at one go, which interrupts the others less often. */
+static inline void idle_wait_as_follower(const _Atomic uint32_t *epoch, uint32_t seen) {
+    idle_sleep_on(epoch, seen, IDLE_NAP_NS);
+}
+
+/*
+ * `rounds`: how many times in a row nothing was found; returns that number as it is now. A sleeper
+ * is woken when the logger page's `epoch` is no longer the one that was `seen`: a standby whose
+ * time has come must not sleep on.
+ */
+static inline uint32_t idle_wait(enum idle_strategy strategy, uint32_t rounds,
+                                 const _Atomic uint32_t *epoch, uint32_t seen) {
+    if (strategy == IDLE_SPIN || (strategy == IDLE_SLEEP && rounds < IDLE_SPINS)) {
         idle_pause();
-        return;
+        return rounds + 1;
     }
     if (strategy == IDLE_YIELD || rounds < IDLE_SPINS + IDLE_YIELDS) {
         sched_yield();
-        return;
+        return rounds + 1;
     }
     uint32_t doublings = (rounds - IDLE_SPINS - IDLE_YIELDS) / 4;
     long sleep_ns = doublings > 4 ? IDLE_SLEEP_NS_MAX : IDLE_SLEEP_NS_FIRST << doublings;
-    nanosleep(
-        &(struct timespec){.tv_nsec = sleep_ns < IDLE_SLEEP_NS_MAX ? sleep_ns : IDLE_SLEEP_NS_MAX},
-        NULL);
+    sleep_ns = sleep_ns < IDLE_SLEEP_NS_MAX ? sleep_ns : IDLE_SLEEP_NS_MAX;
+    return idle_sleep_on(epoch, seen, sleep_ns) ? 0 : rounds + 1;
 }
 
 /* Waiting for another worker, which may need this core to get there. */
@@ -69,11 +120,13 @@ static inline void idle_wait_for_peer(uint32_t rounds) {
     }
 }
 
-/* Waiting for another thread of the process to have served a request. */
-static inline void idle_wait_for_answer(void) {
+/* Waiting for another thread of the process to have served the request `kind`. */
+static inline void idle_wait_for_answer(const _Atomic uint32_t *word, uint32_t kind) {
     POINT(WAITING, 0, 0);
 #ifndef FTMB_SIMULATION
-    usleep(20);
+    idle_sleep_on(word, kind, IDLE_SLEEP_NS_MAX);
+#else
+    (void)word, (void)kind;
 #endif
 }
 

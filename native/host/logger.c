@@ -216,6 +216,7 @@ static void serve_request(struct logger *logger) {
         input_logger_open(&logger->input);
     }
     atomic_store_explicit(&request->kind, REQUEST_NONE, memory_order_release);
+    idle_wake(&request->kind);
 }
 
 static void watch_master(struct logger *logger) {
@@ -251,14 +252,18 @@ void logger_run(struct logger *logger, int core) {
     pthread_setname_np(pthread_self(), "loggers");
     idle_prepare_thread((enum idle_strategy)logger->settings.idle, NICE_LOGGERS);
     pin_to(core);
+    enum idle_strategy idle = (enum idle_strategy)logger->settings.idle;
     uint32_t idle_rounds = 0;
+    uint64_t turn_end_ns = 0;
     while (!atomic_load_explicit(&logger->must_stop, memory_order_relaxed)) {
         uint64_t start = cycles_now();
-        if (logger_step(logger, monotonic_ns()) > 0) {
+        uint64_t now_ns = monotonic_ns();
+        if (logger_step(logger, now_ns) > 0) {
             idle_rounds = 0;
             counter_add(&logger->busy_cycles, cycles_now() - start);
+            idle_take_turn(idle, &turn_end_ns, now_ns, TURN_NS);
         } else {
-            idle_wait((enum idle_strategy)logger->settings.idle, idle_rounds++);
+            idle_rounds = idle_wait(idle, idle_rounds, &logger->request.kind, REQUEST_NONE);
         }
         counter_add(&logger->rounds, 1);
     }
@@ -272,11 +277,12 @@ void logger_stop(struct logger *logger) {
 /* L2: release; pairs with L1. Then waits until the packet thread has served it. */
 static void hand_over(struct logger *logger, enum logger_request_kind kind) {
     atomic_store_explicit(&logger->request.kind, (uint32_t)kind, memory_order_release);
+    idle_wake(&logger->request.kind);
     if (!logger->has_thread) {
         serve_request(logger);
     }
     while (atomic_load_explicit(&logger->request.kind, memory_order_acquire) != REQUEST_NONE) {
-        idle_wait_for_answer();
+        idle_wait_for_answer(&logger->request.kind, (uint32_t)kind);
     }
 }
 

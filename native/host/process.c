@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "host/crash_point.h"
+#include "host/cycles.h"
 #include "simulator/points.h"
 
 void process_set_phase(struct process *process, enum process_phase phase) {
@@ -246,6 +247,25 @@ void process_release_workers(struct process *process) {
     }
 }
 
+/* A round that found something, on a core that others may want. */
+static void take_turn(const struct worker *worker, uint64_t *turn_end_ns) {
+    if (worker->process->idle == IDLE_YIELD) {
+        bool is_short = worker->mode == WORKER_REPLAY && !replay_is_far_behind(worker);
+        idle_take_turn(IDLE_YIELD, turn_end_ns, monotonic_ns(),
+                       is_short ? TURN_NS_FOLLOWER : TURN_NS);
+    }
+}
+
+/* A round that found nothing; returns how many in a row. */
+static uint32_t wait_for_work(const struct worker *worker, uint32_t idle_rounds, uint32_t epoch) {
+    struct process *process = worker->process;
+    if (worker->mode == WORKER_REPLAY && process->idle == IDLE_YIELD) {
+        idle_wait_as_follower(&process->logger_page->epoch, epoch);
+        return idle_rounds + 1;
+    }
+    return idle_wait(process->idle, idle_rounds, &process->logger_page->epoch, epoch);
+}
+
 static void *run_worker(void *argument) {
     struct worker *worker = argument;
     struct process *process = worker->process;
@@ -254,11 +274,15 @@ static void *run_worker(void *argument) {
     pthread_setname_np(pthread_self(), name);
     idle_prepare_thread(process->idle, NICE_WORKER);
     uint32_t idle_rounds = 0;
+    uint64_t turn_end_ns = 0;
     while (!atomic_load_explicit(&process->must_stop, memory_order_relaxed)) {
+        /* Looked at first: a change after that is not slept over. */
+        uint32_t epoch = atomic_load_explicit(&process->logger_page->epoch, memory_order_relaxed);
         if (process_step(process, worker->context.worker) == WORKER_BUSY) {
             idle_rounds = 0;
+            take_turn(worker, &turn_end_ns);
         } else {
-            idle_wait(process->idle, idle_rounds++);
+            idle_rounds = wait_for_work(worker, idle_rounds, epoch);
         }
     }
     return NULL;

@@ -377,6 +377,7 @@ bool output_logger_change_master(struct output_logger *logger, const struct next
         atomic_store_explicit(&logger->epoch, next->epoch, memory_order_relaxed);
         /* P1: release; the final cut of the epoch before is seen by whoever sees this epoch. */
         atomic_store_explicit(&logger->page->epoch, next->epoch, memory_order_release);
+        idle_wake(&logger->page->epoch);
         POINT(EPOCH_BEGUN, next->epoch, 0);
     }
     return has_standby;

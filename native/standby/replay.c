@@ -8,6 +8,8 @@
 #include "shared_state/shared_variable.h"
 #include "simulator/points.h"
 
+#define FAR_BEHIND_SIZE 16384U /* of the access log: 512 records or less */
+
 const struct pal *replay_next_pal(struct replay *replay, uint32_t access) {
     if (replay->next_pal < replay->record->pal_count) {
         const struct pal *pal = &access_record_pals(replay->record)[replay->next_pal];
@@ -59,6 +61,11 @@ static const struct access_record *next_record(struct worker *worker) {
                               memory_order_release);
     }
     return NULL;
+}
+
+bool replay_is_far_behind(const struct worker *worker) {
+    const struct replay *replay = &worker->replay;
+    return ring_written(&replay->access) - replay->position > FAR_BEHIND_SIZE;
 }
 
 int replay_step(struct worker *worker) {
