@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Real boxes that release and log in the ways that ftmb is compared with, failed by real signals."""
+"""Real boxes that release and log as those do that ftmb is compared with; real signals."""
 
 from __future__ import annotations
 
