@@ -89,25 +89,36 @@ static inline void idle_wait_as_follower(const _Atomic uint32_t *epoch, uint32_t
     idle_sleep_on(epoch, seen, IDLE_NAP_NS);
 }
 
-/*
- * `rounds`: how many times in a row nothing was found; returns that number as it is now. A sleeper
- * is woken when the logger page's `epoch` is no longer the one that was `seen`: a standby whose
- * time has come must not sleep on.
- */
-static inline uint32_t idle_wait(enum idle_strategy strategy, uint32_t rounds,
-                                 const _Atomic uint32_t *epoch, uint32_t seen) {
+/* Pauses or yields, or says for how long to sleep; 0: no longer. */
+static inline long idle_give_way(enum idle_strategy strategy, uint32_t rounds) {
     if (strategy == IDLE_SPIN || (strategy == IDLE_SLEEP && rounds < IDLE_SPINS)) {
         idle_pause();
-        return rounds + 1;
+        return 0;
     }
     if (strategy == IDLE_YIELD || rounds < IDLE_SPINS + IDLE_YIELDS) {
         sched_yield();
-        return rounds + 1;
+        return 0;
     }
     uint32_t doublings = (rounds - IDLE_SPINS - IDLE_YIELDS) / 4;
     long sleep_ns = doublings > 4 ? IDLE_SLEEP_NS_MAX : IDLE_SLEEP_NS_FIRST << doublings;
-    sleep_ns = sleep_ns < IDLE_SLEEP_NS_MAX ? sleep_ns : IDLE_SLEEP_NS_MAX;
-    return idle_sleep_on(epoch, seen, sleep_ns) ? 0 : rounds + 1;
+    return sleep_ns < IDLE_SLEEP_NS_MAX ? sleep_ns : IDLE_SLEEP_NS_MAX;
+}
+
+/* `rounds`: how many times in a row nothing was found. */
+static inline void idle_wait(enum idle_strategy strategy, uint32_t rounds) {
+    long sleep_ns = idle_give_way(strategy, rounds);
+    if (sleep_ns > 0) {
+        nanosleep(&(struct timespec){.tv_nsec = sleep_ns}, NULL);
+    }
+}
+
+/* The same, ended early by idle_wake() as idle_sleep_on() is; returns the rounds as they are then.
+ */
+static inline uint32_t idle_wait_on(enum idle_strategy strategy, uint32_t rounds,
+                                    const _Atomic uint32_t *word, uint32_t expected) {
+    long sleep_ns = idle_give_way(strategy, rounds);
+    bool is_woken = sleep_ns > 0 && idle_sleep_on(word, expected, sleep_ns);
+    return is_woken ? 0 : rounds + 1;
 }
 
 /* Waiting for another worker, which may need this core to get there. */

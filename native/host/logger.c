@@ -263,7 +263,7 @@ void logger_run(struct logger *logger, int core) {
             counter_add(&logger->busy_cycles, cycles_now() - start);
             idle_take_turn(idle, &turn_end_ns, now_ns, TURN_NS);
         } else {
-            idle_rounds = idle_wait(idle, idle_rounds, &logger->request.kind, REQUEST_NONE);
+            idle_rounds = idle_wait_on(idle, idle_rounds, &logger->request.kind, REQUEST_NONE);
         }
         counter_add(&logger->rounds, 1);
     }

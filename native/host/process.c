@@ -263,7 +263,7 @@ static uint32_t wait_for_work(const struct worker *worker, uint32_t idle_rounds,
         idle_wait_as_follower(&process->logger_page->epoch, epoch);
         return idle_rounds + 1;
     }
-    return idle_wait(process->idle, idle_rounds, &process->logger_page->epoch, epoch);
+    return idle_wait_on(process->idle, idle_rounds, &process->logger_page->epoch, epoch);
 }
 
 static void *run_worker(void *argument) {
