@@ -73,25 +73,25 @@ class Rig:
         self.logger.add_port("inside", self.source.base())
         self.logger.add_port("outside", self.sink.base())
         self.logger.open_ports()
-        self.master = self._process(1, idle)
+        self.master = self._process(1)
         self.logger.change_master(self.master_peer)
         self.standby: Process | None = None
         if protected:
-            self.standby = self._process(2, "sleep")
+            self.standby = self._process(2)
             self.logger.set_standby(self.standby_peer)
-            self.standby.start([self.cores.standby])
-        self.master.start([self.cores.master])
+            self.standby.start([self.cores.standby], "sleep")
+        self.master.start([self.cores.master], idle)
         self.packets = threading.Thread(target=self.logger.run, args=(self.cores.loggers,))
         self.logger.expect_thread()
         self.packets.start()
 
-    def _process(self, epoch: int, idle: str) -> Process:
+    def _process(self, epoch: int) -> Process:
         peer = self.logger.add_peer(epoch)
         if epoch == 1:
             self.master_peer = peer
         else:
             self.standby_peer = peer
-        settings = ProcessSettings(epoch, 1, idle, self.protected, 4096 * MEBIBYTE, 0)
+        settings = ProcessSettings(epoch, 1, self.protected, 4096 * MEBIBYTE, 0)
         page, inputs, accesses = self.logger.descriptors()
         process = Process(settings, self.pipeline, page, peer.page_descriptor)
         process.attach_logs([inputs], [accesses], peer.output_descriptors)

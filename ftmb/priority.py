@@ -9,6 +9,7 @@ All of them sleep most of the time. Worker and packet threads choose for themsel
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,28 @@ def come_first(nice: int) -> None:
         pass
 
 
-def choose_idle(configuration: dict[str, Any]) -> str:
-    """`auto`: spin when every thread has a core of its own, else sleep."""
-    idle: str = configuration["workers"]["idle"]
-    if idle != "auto":
-        return idle
+@dataclass(frozen=True)
+class Idle:
+    """What threads do that have nothing to do, by role: "spin", "yield" or "sleep"."""
+
+    logger: str
+    workers: str  # of the master
+    standby: str
+
+
+def choose_idle(configuration: dict[str, Any]) -> Idle:
+    """What is not said for loggers and standby is as for the workers."""
+    usual = configuration["workers"]["idle"]
+    chosen = (usual, configuration["logger"]["idle"] or usual,
+              configuration["standby"]["idle"] or usual)  # fmt: skip
+    workers, logger, standby = (
+        automatic_idle(configuration) if idle == "auto" else idle for idle in chosen
+    )
+    return Idle(logger=logger, workers=workers, standby=standby)
+
+
+def automatic_idle(configuration: dict[str, Any]) -> str:
+    """Spin when every thread has a core of its own, else sleep."""
     copies = 2 if configuration["protection"] == "standby" else 1
     threads = 1 + copies * configuration["workers"]["count"]
     return "spin" if len(os.sched_getaffinity(0)) > threads else "sleep"

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 
 from ftmb.recovery import plan as planning
 from ftmb.recovery.checkpoints import Checkpoints
 from ftmb.recovery.history import Failover, History
 from ftmb.recovery.plan import Observed, Stage
-from ftmb.recovery.replicas import ReplicaHandle, Snapshot
+from ftmb.recovery.replicas import ReplicaHandle, Seat, Snapshot
 
 from ftmb._native.logger import Logger
 from ftmb.processes.journal import note
@@ -33,11 +34,11 @@ class Protection:
         *,
         wants_standby: bool,
         heartbeat_bound: float,
+        seats: tuple[Seat, Seat],
         checkpoint_interval: float | None = None,
-        core_sets: tuple[list[int] | None, list[int] | None] = (None, None),
     ) -> None:
         self.logger = logger
-        self.core_sets = core_sets  # of the first master and of its standby; roles change later
+        self.seats = seats  # of the first master and of its standby; roles change later
         self.wants_standby = wants_standby
         self.heartbeat_bound = heartbeat_bound
         self.checkpoints = (
@@ -232,9 +233,9 @@ class Protection:
         spare = self._spare(epoch)
         workers = range(self.logger.settings.workers)
         spare.enter(Stage.STARTING)
-        spare.core_set = 0
+        spare.seat = 0
         access = [self.logger.access_start(worker) for worker in workers]
-        start = {"kind": "start", "access": access, "cores": self.core_sets[0]}
+        start = {"kind": "start", "access": access, **asdict(self.seats[0])}
         spare.send(start, [self.checkpoints.last.descriptor])
 
     def _fence(self, replica: ReplicaHandle) -> None:
@@ -278,9 +279,9 @@ class Protection:
         spare.enter(Stage.STARTING)
         if not self.wants_standby:
             self.logger.discard_input()
-        spare.core_set = 0
+        spare.seat = 0
         start = [self.logger.start_of(worker) for worker in workers]
-        spare.send({"kind": "start empty", "at": start, "cores": self.core_sets[0]})
+        spare.send({"kind": "start empty", "at": start, **asdict(self.seats[0])})
 
     def _make_master(self) -> None:
         spare = next(spare for spare in self.spares if spare.stage is Stage.STARTED)
@@ -308,9 +309,9 @@ class Protection:
         workers = range(self.logger.settings.workers)
         access = [self.logger.access_start(worker) for worker in workers]
         self.standby.enter(Stage.STARTING)
-        self.standby.core_set = 1 - self.master.core_set  # where the master is not
-        cores = self.core_sets[self.standby.core_set]
-        start = {"kind": "start", "access": access, "cores": cores}
+        self.standby.seat = 1 - self.master.seat  # where the master is not
+        seat = self.seats[self.standby.seat]
+        start = {"kind": "start", "access": access, **asdict(seat)}
         self.standby.send(start, [self.snapshot.descriptor])
         self.snapshot.close()
 

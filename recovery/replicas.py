@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from ftmb._native.logger import Peer
 
 
+@dataclass(frozen=True)
+class Seat:
+    """Where a replica's workers run, and what they do when there is nothing to do."""
+
+    cores: list[int] | None  # None: anywhere
+    idle: str
+
+
 STAGE_PATIENCE_S = 10.0  # for what a replica owes: being prepared, being started
 
 
@@ -34,7 +42,7 @@ class ReplicaHandle:
     watch: HeartbeatWatch | None = None
     start_records: list[int] = field(default_factory=list)
     fenced_at: float | None = None
-    core_set: int = 0
+    seat: int = 0  # an index: the first master's, or the other
     armed: str | None = None  # the crash point at which it will die
 
     @property

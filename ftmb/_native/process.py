@@ -38,7 +38,6 @@ class ProcessSettings:
 
     epoch: int
     workers: int
-    idle: str
     is_logged: bool
     arena_part_size: int
     arena_address: int = ARENA_ADDRESS
@@ -79,7 +78,6 @@ class Process:
                 "arena_part_size": settings.arena_part_size,
                 "configuration_digest": pipeline.digest,
                 "seed": settings.seed,
-                "idle": IDLE_STRATEGIES[settings.idle],
                 "is_logged": settings.is_logged,
                 "pals": PAL_MODES[settings.pal],
             },
@@ -130,10 +128,11 @@ class Process:
         )
         return SnapshotBegun(child, pause[0], list(records))
 
-    def start(self, cores: Sequence[int] | None = None) -> None:
-        """Starts the worker threads."""
+    def start(self, cores: Sequence[int] | None = None, idle: str = "yield") -> None:
+        """Starts the worker threads; `idle` is what they do when there is nothing to do."""
         pinned = list(cores) if cores else [-1] * self.settings.workers
-        check(lib.process_start(self.pointer, pinned), "starting the workers")
+        code = lib.process_start(self.pointer, pinned, IDLE_STRATEGIES[idle])
+        check(code, "starting the workers")
 
     def hold(self) -> None:
         """Stops all workers between two records, until `release`."""

@@ -67,6 +67,7 @@ Core = Annotated[int, Field(ge=0, le=CORE_MAX)]
 InterfaceAddress = Annotated[str, BeforeValidator(_interface_address)]
 Network = Annotated[str, BeforeValidator(_network)]
 HostAddress = Annotated[str, BeforeValidator(_host_address)]
+Idle = Literal["spin", "yield", "sleep", "auto"]
 LogSize = Annotated[int, Field(ge=1, le=65536), AfterValidator(_power_of_two)]
 
 
@@ -96,15 +97,17 @@ class Element(BaseModel):
 class Workers(_Table):
     count: Annotated[int, Field(ge=1, le=WORKERS_MAX)] = 1
     cores: tuple[Core, ...] | None = Field(default=None, strict=False)
-    idle: Literal["spin", "yield", "sleep", "auto"] = "auto"
+    idle: Idle = "auto"
 
 
 class Logger(_Table):
     core: Core | None = None
+    idle: Idle | None = None  # as the workers
 
 
 class Standby(_Table):
     cores: tuple[Core, ...] | None = Field(default=None, strict=False)
+    idle: Idle | None = None  # as the workers
 
 
 class Logs(_Table):

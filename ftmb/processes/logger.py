@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -36,7 +37,7 @@ from ftmb.processes.namespace import enter_network_namespace
 from ftmb.processes.status import status_of
 from ftmb.recovery.plan import Stage
 from ftmb.recovery.protection import Protection
-from ftmb.recovery.replicas import ReplicaHandle
+from ftmb.recovery.replicas import ReplicaHandle, Seat
 
 SOCKET_NAME = "control.sock"
 BUSY_LOOK_S = 0.001  # between looks while something is under way
@@ -57,7 +58,7 @@ class LoggerProcess:
         names = [port["name"] for port in self.configuration["ports"]]
         self.idle = choose_idle(self.configuration)
         self.wants_standby = self.configuration["protection"] == "standby"
-        settings = modes.logger_settings(self.configuration, self.idle)
+        settings = modes.logger_settings(self.configuration, self.idle.logger)
         pipeline = Pipeline(self.configuration["pipeline"], names, workers)
         self.logger = Logger(settings, pipeline)
         bound = self.configuration["heartbeat"]["bound_ms"] / 1000
@@ -66,9 +67,9 @@ class LoggerProcess:
             wants_standby=self.wants_standby,
             heartbeat_bound=bound,
             checkpoint_interval=modes.checkpoint_interval(self.configuration),
-            core_sets=(
-                self.configuration["workers"]["cores"],
-                self.configuration["standby"]["cores"],
+            seats=(
+                Seat(self.configuration["workers"]["cores"], self.idle.workers),
+                Seat(self.configuration["standby"]["cores"], self.idle.standby),
             ),
         )
         self.steady_look = bound / 4
@@ -96,7 +97,7 @@ class LoggerProcess:
             raise self.port_error
         server = Server(self.run_directory / SOCKET_NAME)
         self.selector.register(server, selectors.EVENT_READ, None)
-        note("ready", ports=self.devices, idle=self.idle)
+        note("ready", ports=self.devices, idle=asdict(self.idle))
         try:
             self.selector.register(self.logger.death_event, selectors.EVENT_READ, None)
             self.selector.register(self.made_event, selectors.EVENT_READ, None)
@@ -247,7 +248,6 @@ class LoggerProcess:
                 "kind": "prepare",
                 "epoch": replica.epoch,
                 "configuration": self.configuration,
-                "idle": self.idle,
             },
             self._descriptors_for(replica),
         )
@@ -330,7 +330,7 @@ def main(arguments: list[str]) -> int:
         come_first(LOGGER_NICE)
         process = LoggerProcess(Path(arguments[0]))
         signal.signal(signal.SIGTERM, lambda *_: setattr(process, "must_stop", True))
-        if process.idle == "sleep":
+        if process.idle.logger == "sleep":
             session_comes_first(LOGGER_NICE)
         process.run()
     except Exception as error:

@@ -6,7 +6,7 @@ where to begin, and from then on its C workers run; this thread only answers mes
 
     to the logger process      hello, prepared, started {records}, fenced, failed {reason},
                                snapshot done {epoch, ok, pause_ns, records}, armed {point}
-    from the logger process    prepare, start empty {at, cores}, start {access, cores},
+    from the logger process    prepare, start empty {at, cores, idle}, start {access, cores, idle},
                                snapshot {epoch}, crash at {point}
 
 It ends when the logger process hangs up, or when it finds itself fenced.
@@ -86,12 +86,12 @@ class ReplicaProcess:
             case "start empty":
                 for worker, (record, position) in enumerate(message["at"]):
                     self._made().set_start(worker, record, position)
-                self._start(message["cores"])
+                self._start(message["cores"], message["idle"])
             case "start":
                 self._made().load_snapshot(descriptors[0])
                 for worker, position in enumerate(message["access"]):
                     self._made().set_access_start(worker, position)
-                self._start(message["cores"])
+                self._start(message["cores"], message["idle"])
             case "snapshot":
                 self._begin_snapshot(message["epoch"], descriptors[0])
             case "crash at":
@@ -113,7 +113,6 @@ class ReplicaProcess:
         settings = ProcessSettings(
             epoch=message["epoch"],
             workers=workers,
-            idle=message["idle"],
             is_logged=is_protected_by_replay(configuration),
             arena_part_size=configuration["memory"]["arena_mib"] << 20,
             seed=int.from_bytes(os.urandom(8), "little"),
@@ -141,13 +140,13 @@ class ReplicaProcess:
                 f"{available >> 20} MiB of memory are free: lower the tables' sizes"
             )
 
-    def _start(self, cores: list[int] | None) -> None:
+    def _start(self, cores: list[int] | None, idle: str) -> None:
         process = self._made()
         come_first(REPLICA_NICE)
         records = process.replayed()  # once started, this is the workers' to know
-        if process.settings.idle == "sleep":
+        if idle == "sleep":
             session_comes_first(REPLICA_NICE)
-        process.start(cores)
+        process.start(cores, idle)
         self.channel.send({"kind": "started", "records": records})
 
     def _begin_snapshot(self, epoch: int, descriptor: int) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ftmb._native.logger import WORKER_DROPS
@@ -111,5 +112,5 @@ def status_of(process: LoggerProcess) -> dict[str, Any]:
             )
         },
         "workers": _workers(process),
-        "idle": process.idle,
+        "idle": asdict(process.idle),
     }

@@ -70,7 +70,6 @@ struct process *process_create(const struct process_settings *settings,
     memset(process, 0, sizeof(*process));
     process->epoch = settings->epoch;
     process->worker_count = settings->workers;
-    process->idle = (enum idle_strategy)settings->idle;
     process->is_logged = settings->is_logged;
     process->pals = (enum pal_mode)settings->pals;
     process->pipeline = pipeline;
@@ -297,7 +296,8 @@ void process_begin(struct process *process) {
     }
 }
 
-int process_start(struct process *process, const int *cores) {
+int process_start(struct process *process, const int *cores, enum idle_strategy idle) {
+    process->idle = idle;
     process_begin(process);
     for (uint32_t index = 0; index < process->worker_count; index++) {
         pthread_attr_t attributes;

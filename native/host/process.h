@@ -29,7 +29,6 @@ struct process_settings {
     uint64_t arena_part_size; /* bytes of address space for each worker, and for what is shared */
     uint64_t configuration_digest;
     uint64_t seed; /* of the workers' random generators; a snapshot brings its own */
-    uint32_t idle; /* enum idle_strategy */
     bool is_logged;
     uint32_t pals; /* enum pal_mode */
 };
@@ -80,7 +79,7 @@ void process_set_access_start(struct process *process, uint32_t worker, uint64_t
 /* Its state is as it shall be: from now on it replays. */
 void process_begin(struct process *process);
 /* process_begin(), and the worker threads start; cores[i] < 0: not pinned. 0 or -errno. */
-int process_start(struct process *process, const int *cores);
+int process_start(struct process *process, const int *cores, enum idle_strategy idle);
 /* Asks all threads to end and waits for them. */
 void process_stop(struct process *process);
 /* One step of one worker on the caller's thread: for tests and simulation. */

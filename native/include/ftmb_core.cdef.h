@@ -273,7 +273,6 @@ struct process_settings {
     uint64_t arena_part_size;
     uint64_t configuration_digest;
     uint64_t seed;
-    uint32_t idle;
     bool is_logged;
     uint32_t pals;
 };
@@ -290,7 +289,7 @@ int process_attach_logs(struct process *process, uint32_t worker, int input, int
 void process_set_start(struct process *process, uint32_t worker, uint64_t record_number,
                        uint64_t input_position);
 void process_set_access_start(struct process *process, uint32_t worker, uint64_t position);
-int process_start(struct process *process, const int *cores);
+int process_start(struct process *process, const int *cores, enum idle_strategy idle);
 void process_stop(struct process *process);
 void process_hold_workers(struct process *process);
 void process_release_workers(struct process *process);

@@ -71,7 +71,6 @@ class Box:
         settings = ProcessSettings(
             self._epoch,
             self.workers,
-            "yield",
             True,
             self._part_size,
             arena_address=0,

@@ -150,7 +150,6 @@ void fuzz_replica_open(struct fuzz_box *box, struct fuzz_replica *replica, uint3
                                               .workers = box->workers,
                                               .arena_part_size = PART_SIZE,
                                               .seed = 7,
-                                              .idle = IDLE_YIELD,
                                               .is_logged = true};
     int error = 0;
     memset(replica->page, 0, sizeof(*replica->page));

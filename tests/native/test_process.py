@@ -33,7 +33,7 @@ def process_of(
     logger: Logger, epoch: int, *, hosts_max: int = 4096, part: int = 64, address: int = 0
 ) -> Process:
     peer = logger.add_peer(epoch)
-    settings = ProcessSettings(epoch, 1, "yield", True, part * MEBIBYTE, address)
+    settings = ProcessSettings(epoch, 1, True, part * MEBIBYTE, address)
     page, inputs, accesses = logger.descriptors()
     process = Process(settings, pipeline_of(hosts_max), page, peer.page_descriptor)
     process.attach_logs([inputs], [accesses], peer.output_descriptors)
@@ -55,7 +55,7 @@ def test_an_arena_that_is_too_small_is_refused(logger: Logger) -> None:
 
 def test_pages_of_another_version_are_refused(logger: Logger) -> None:
     peer = logger.add_peer(1)
-    settings = ProcessSettings(1, 1, "yield", True, 64 * MEBIBYTE, 0)
+    settings = ProcessSettings(1, 1, True, 64 * MEBIBYTE, 0)
     wrong = os.memfd_create("page of another size")
     os.ftruncate(wrong, 12288)
     with pytest.raises(ProcessError, match="versions"):

@@ -102,7 +102,7 @@ class CheckpointedBox:
         epoch = len(self.processes) + 1
         peer = self.logger.add_peer(epoch)
         raw = self.logger.pointer
-        settings = ProcessSettings(epoch, 1, "yield", False, 64 << 20, arena_address=0)
+        settings = ProcessSettings(epoch, 1, False, 64 << 20, arena_address=0)
         made = Process(settings, self.pipeline, raw.page_descriptor, peer.page_descriptor)
         made.attach_logs(raw.input_descriptors, raw.access_descriptors, peer.output_descriptors)
         self.processes.append(made)

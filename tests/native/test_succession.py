@@ -56,7 +56,7 @@ class Stepped:
     def replica(self, epoch: int) -> tuple[Process, Peer]:
         peer = self.logger.add_peer(epoch)
         raw = self.logger.pointer
-        settings = ProcessSettings(epoch, self.workers, "yield", True, 64 << 20, arena_address=0)
+        settings = ProcessSettings(epoch, self.workers, True, 64 << 20, arena_address=0)
         process = Process(settings, self.pipeline, raw.page_descriptor, peer.page_descriptor)
         process.attach_logs(raw.input_descriptors, raw.access_descriptors, peer.output_descriptors)
         self.processes.append(process)

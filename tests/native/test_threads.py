@@ -57,7 +57,7 @@ class LiveBox:
         peer = self.logger.add_peer(self.epoch)
         raw = self.logger.pointer
         settings = ProcessSettings(
-            self.epoch, self.workers, "yield", self.is_logged, 64 << 20, arena_address=0
+            self.epoch, self.workers, self.is_logged, 64 << 20, arena_address=0
         )
         process = Process(settings, self.pipeline, raw.page_descriptor, peer.page_descriptor)
         process.attach_logs(raw.input_descriptors, raw.access_descriptors, peer.output_descriptors)

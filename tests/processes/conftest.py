@@ -56,8 +56,8 @@ def configuration(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             }
         ],
         "workers": {"count": 2, "cores": None, "idle": "auto"},
-        "logger": {"core": None},
-        "standby": {"cores": None},
+        "logger": {"core": None, "idle": None},
+        "standby": {"cores": None, "idle": None},
         "protection": "standby",
         "release": "parallel",
         "checkpoint_ms": 25,

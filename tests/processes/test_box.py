@@ -109,7 +109,7 @@ def test_both_silent_for_a_while_are_not_both_lost(box: Callable[..., None], lab
 def test_its_threads_come_before_other_sessions(box: Callable[..., None]) -> None:
     box()
     status = orchestrator.status("test")
-    if status["idle"] != "sleep" or not Path("/proc/self/autogroup").exists():
+    if status["idle"]["workers"] != "sleep" or not Path("/proc/self/autogroup").exists():
         pytest.skip("threads that spin, or a kernel without groups of sessions")
     for who, nice in (("logger", LOGGER_NICE), ("master", REPLICA_NICE), ("standby", REPLICA_NICE)):
         group = Path(f"/proc/{status['processes'][who]['pid']}/autogroup").read_text()

@@ -41,7 +41,7 @@ def test_with_a_core_of_its_own_the_packet_thread_is_pinned(
 ) -> None:
     core = max(os.sched_getaffinity(0))
     assert allowed_cores(core) == str(core)
-    box(logger={"core": core})
+    box(logger={"core": core, "idle": None})
     pings(lab)
     logger = orchestrator.status("test")["processes"]["logger"]["pid"]
     assert str(core) in cores_of_threads(logger)
