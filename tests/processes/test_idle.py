@@ -42,6 +42,7 @@ def test_threads_that_share_a_core_by_turns(box: Callable[..., None], lab: Lab) 
         workers={"count": 1, "cores": cores[-1:], "idle": "yield"},
         logger={"core": cores[0], "idle": None},
         standby={"cores": cores[:1], "idle": None},
+        heartbeat={"bound_ms": 2000},  # on a busy machine turns may be far apart
     )
     status = orchestrator.status("test")
     assert status["idle"] == {"logger": "yield", "workers": "yield", "standby": "yield"}
