@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pktgen/loop.h"
+
+#include <stdlib.h>
+
+#include "host/cycles.h"
+
+struct pktgen_loop *pktgen_loop_create(const struct pktgen_plan *plan, struct pktgen_end *transmit,
+                                       struct pktgen_end *receive) {
+    struct pktgen_loop *loop = calloc(1, sizeof(*loop));
+    if (loop == NULL || pktgen_sender_init(&loop->sender, plan) != 0) {
+        free(loop);
+        return NULL;
+    }
+    loop->transmit = transmit;
+    loop->receive = receive;
+    return loop;
+}
+
+void pktgen_loop_destroy(struct pktgen_loop *loop) {
+    if (loop != NULL) {
+        pktgen_sender_release(&loop->sender);
+        free(loop);
+    }
+}
+
+void pktgen_loop_stop(struct pktgen_loop *loop) {
+    atomic_store_explicit(&loop->must_stop, 1, memory_order_relaxed);
+}
+
+uint64_t pktgen_loop_sent(const struct pktgen_loop *loop) {
+    return atomic_load_explicit(&loop->sender.sent, memory_order_relaxed);
+}
+
+static void watch(struct pktgen_end *end, struct pktgen_collector *collector, uint16_t magic,
+                  uint8_t run) {
+    end->collector = collector;
+    end->magic = magic;
+    end->run = run;
+}
+
+static bool is_over(const struct pktgen_loop *loop, uint64_t now_ns) {
+    return atomic_load_explicit(&loop->must_stop, memory_order_relaxed) != 0 ||
+           (loop->sender.finished_ns != 0 && now_ns - loop->sender.finished_ns > loop->drain_ns);
+}
+
+void pktgen_loop_run(struct pktgen_loop *loop, struct pktgen_collector *out,
+                     struct pktgen_collector *back) {
+    struct pktgen_sender *sender = &loop->sender;
+    uint64_t start_ns = monotonic_ns() + PKTGEN_LEAD_NS, now_ns = start_ns;
+    uint32_t idle_rounds = 0;
+    out->start_ns = start_ns;
+    if (back != NULL) {
+        back->start_ns = start_ns;
+    }
+    watch(loop->receive, out, PKTGEN_MAGIC_OUT, sender->plan->run);
+    watch(loop->transmit, back, PKTGEN_MAGIC_ANSWER, sender->plan->run);
+    loop->receive->answers = back != NULL;
+    pktgen_sender_start(sender, start_ns);
+    while (!is_over(loop, now_ns)) {
+        now_ns = monotonic_ns();
+        bool has_sent = pktgen_sender_step(sender, loop->transmit->port, now_ns);
+        uint64_t sent = pktgen_loop_sent(loop);
+        bool has_received = pktgen_end_step(loop->receive, sent, now_ns);
+        has_received |= pktgen_end_step(loop->transmit, sent, now_ns);
+        idle_rounds = has_sent || has_received ? 0 : idle_rounds + 1;
+        if (idle_rounds > 0) {
+            idle_wait(loop->idle, idle_rounds);
+        }
+    }
+    loop->ended_ns = now_ns;
+    watch(loop->receive, NULL, 0, 0);
+    watch(loop->transmit, NULL, 0, 0);
+}
+
+uint64_t pktgen_port_missed(struct port *port) {
+    return port->class->missed(port);
+}
