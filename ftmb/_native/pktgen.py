@@ -139,14 +139,46 @@ class Collector:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """Frames of a capture, one behind the other in `content`; see native/pktgen/trace.h."""
+
+    content: np.ndarray  # uint8
+    offsets: np.ndarray  # uint64, as all times
+    lengths: np.ndarray  # uint16
+    flows: np.ndarray  # uint32
+    due_ns: np.ndarray | None  # None: at the plan's interval
+    round_ns: int
+    patience_ns: int
+    keep_ethernet: bool
+
+    def pointer(self) -> tuple[Any, Any]:
+        """The C structure, and what has to be kept as long as it."""
+        names = ["content", "offsets", "lengths", "flows"]
+        names += ["due_ns"] if self.due_ns is not None else []
+        kept = {name: ffi.from_buffer(getattr(self, name)) for name in names}
+        raw = ffi.new("struct pktgen_trace *")
+        raw.bytes = ffi.cast("uint8_t *", kept["content"])
+        raw.offsets = ffi.cast("uint64_t *", kept["offsets"])
+        raw.lengths = ffi.cast("uint16_t *", kept["lengths"])
+        raw.flows = ffi.cast("uint32_t *", kept["flows"])
+        if self.due_ns is not None:
+            raw.due_ns = ffi.cast("uint64_t *", kept["due_ns"])
+        raw.round_ns, raw.patience_ns = self.round_ns, self.patience_ns
+        raw.count = len(self.lengths)
+        return raw, kept
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is sent. `flows` has the dtype FLOW, in the order of sending."""
 
     flows: np.ndarray
+    trace: Trace | None  # not None: its frames, and flows and sizes are not used
     sizes: tuple[int, ...]  # of frames, without the check sequence
     size_order: np.ndarray  # uint8, indexes of sizes
     packets: int
     interval_ns: float
+    span_ns: int  # from the start to when all has been due
     overtime_ns: int
     source_ethernet: bytes
     next_hop_ethernet: bytes
@@ -167,16 +199,20 @@ class Loop:
         raw.size_count = len(plan.sizes)
         raw.packets = plan.packets
         raw.interval_q32 = round(plan.interval_ns * 2**32)
+        raw.span_ns = plan.span_ns
         raw.overtime_ns = plan.overtime_ns
         raw.source_ethernet = plan.source_ethernet
         raw.next_hop_ethernet = plan.next_hop_ethernet
         raw.run = plan.run
-        self._kept = (raw, flows, size_order, transmit, receive)
+        trace = plan.trace.pointer() if plan.trace is not None else None
+        raw.trace = trace[0] if trace is not None else ffi.NULL
+        self._kept = (raw, flows, size_order, transmit, receive, trace)
         self.pointer = lib.pktgen_loop_create(raw, transmit.pointer, receive.pointer)
         if self.pointer == ffi.NULL:
             raise NativeError(-errno.ENOMEM, "making a run of the packet generator")
         self.pointer.idle = IDLE_STRATEGIES[idle]
         self.pointer.drain_ns = drain_ns
+        self.pointer.keeps_ethernet = plan.trace is not None and plan.trace.keep_ethernet
 
     def run(self, out: Collector, back: Collector | None) -> None:
         """Returns when the run is over; other threads run meanwhile."""
@@ -194,6 +230,10 @@ class Loop:
         """When it began and ended (0: it did not come to its end), and how late it was."""
         names = ("start_ns", "finished_ns", "late_ns_max", "late_ns_sum", "built")
         return {name: int(getattr(self.pointer.sender, name)) for name in names}
+
+    def ambiguous(self) -> int:
+        """Frames of the trace that have another one alike in it."""
+        return int(lib.pktgen_loop_ambiguous(self.pointer))
 
     def ended_ns(self) -> int:
         return int(self.pointer.ended_ns)

@@ -11,33 +11,17 @@ import contextlib
 import signal
 import sys
 import threading
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ftmb._native import dpdk
-from ftmb._native.pktgen import Plan
 from ftmb.errors import FtmbError
-from ftmb.pktgen import traffic
+from ftmb.pktgen.capture import read
 from ftmb.pktgen.ends import OpenEnd, look_at, network_of
-from ftmb.pktgen.settings import Endpoint, Flows, Settings
-from ftmb.pktgen.trial import Run, execute, overtime_ns
+from ftmb.pktgen.order import Order, Planner
+from ftmb.pktgen.settings import Endpoint, Settings
+from ftmb.pktgen.trial import execute
 from ftmb.processes.ports import eal_arguments, runtime_folder
-
-
-@dataclass(frozen=True)
-class Order:
-    """A trial that is asked for."""
-
-    rate_pps: float
-    seconds: float
-    flows: Flows
-    frames: tuple[int, ...] | str
-    reply: bool
-    idle: str
-    drain_ms: int
-    per_flow: bool
-    each_flow_once: bool = False  # instead of `seconds`
 
 
 class Generator:
@@ -49,6 +33,7 @@ class Generator:
         self.home = f"/proc/self/fd/{home.fileno()}"
         self.kept = home
         interfaces = look_at(transmit), look_at(receive)
+        capture = read(settings.replay.file) if settings.replay is not None else None
         flows = settings.flows
         self.sources = network_of(interfaces[0], flows.sources, "transmit", "sources")
         self.targets = network_of(interfaces[1], flows.destinations, "receive", "destinations")
@@ -73,7 +58,13 @@ class Generator:
             self.ends[1].stand_for([self.targets])
             self.next_hop = self.ends[0].next_hop(self.targets[0], self.ends[1])
             self.exits = exits.pop_all()
-        self.runs = 0
+        self.planner = Planner(
+            sources=self.sources,
+            targets=self.targets,
+            own_ethernet=interfaces[0].ethernet,
+            next_hop_ethernet=self.next_hop,
+            capture=capture,
+        )
 
     def devices(self) -> tuple[str, ...]:
         return tuple(f"{end.interface.name} ({end.device.split(',')[0]})" for end in self.ends)
@@ -85,38 +76,7 @@ class Generator:
             connection.send(("progress", sent, received))
 
         transmit, receive = (end.end for end in self.ends)
-        return execute(self._run(order), transmit, receive, progress, stop)
-
-    def _run(self, order: Order) -> Run:
-        flows = order.flows
-        table = traffic.flow_table(flows, self.sources, self.targets)
-        if order.each_flow_once:
-            packets, sending = flows.count, traffic.each_once(table, flows)
-        else:
-            packets = max(1, round(order.rate_pps * order.seconds))
-            sending = traffic.in_order_of_sending(table, flows, packets)
-        sizes, size_order = traffic.sizes_and_order(order.frames, flows.seed)
-        self.runs = (self.runs + 1) % 256
-        plan = Plan(
-            flows=sending,
-            sizes=sizes,
-            size_order=size_order,
-            packets=packets,
-            interval_ns=1e9 / order.rate_pps,
-            overtime_ns=overtime_ns(packets / order.rate_pps),
-            source_ethernet=self.ends[0].interface.ethernet,
-            next_hop_ethernet=self.next_hop,
-            run=self.runs,
-        )
-        return Run(
-            plan=plan,
-            rate_pps=order.rate_pps,
-            flow_count=flows.count,
-            reply=order.reply,
-            idle=order.idle,
-            drain_ns=order.drain_ms * 1_000_000,
-            per_flow=order.per_flow,
-        )
+        return execute(self.planner.run(order), transmit, receive, progress, stop)
 
     def close(self) -> None:
         self.exits.close()

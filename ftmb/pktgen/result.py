@@ -86,6 +86,7 @@ class Trial:
     foreign: int  # frames of others that came in at either end
     missed: int  # that the generator's own devices had to drop
     answers_unsent: int
+    ambiguous: int  # frames of a replay that have another one alike: see docs/pktgen.md
 
     @property
     def kept_up(self) -> bool:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ftmb.errors import PktgenError
-from ftmb.pktgen.process import Order
+from ftmb.pktgen.order import Order
 from ftmb.pktgen.result import Trial
 from ftmb.pktgen.settings import Flows, Settings
 
@@ -102,6 +102,7 @@ class Session:
             drain_ms=settings.drain_ms,
             per_flow=settings.per_flow,
             each_flow_once=each_flow_once,
+            replay=settings.replay,
         )
         trial: Trial = self._ask(("trial", order), progress)
         return trial

@@ -14,8 +14,6 @@ from ftmb.pktgen.latencies import summarize
 from ftmb.pktgen.result import Direction, FlowCounts, Trial
 from ftmb.pktgen.traffic import sent_of_each
 
-OVERTIME_SHARE = 0.2  # how much longer than planned a generator that falls behind may send
-OVERTIME_NS_MIN = 100_000_000
 PROGRESS_S = 0.1
 Progress = Callable[[int, int], None]  # packets sent, packets received
 
@@ -33,16 +31,12 @@ class Run:
     per_flow: bool
 
 
-def overtime_ns(seconds: float) -> int:
-    return max(OVERTIME_NS_MIN, int(seconds * OVERTIME_SHARE * 1e9))
-
-
 def execute(
     run: Run, transmit: End, receive: End, progress: Progress, stop: threading.Event
 ) -> Trial:
     """Sends and counts; `stop`, set by anybody, ends it early with what there is."""
     plan = run.plan
-    span_ns = plan.packets * plan.interval_ns + plan.overtime_ns + run.drain_ns
+    span_ns = plan.span_ns + plan.overtime_ns + run.drain_ns
     bins = int(span_ns // BIN_NS) + 2
     out = Collector(plan.packets, run.flow_count, bins)
     back = Collector(plan.packets, run.flow_count, bins) if run.reply else None
@@ -99,7 +93,7 @@ def _trial(
         packets=run.plan.packets,
         sent=sent,
         unsent=run.plan.packets - sent,
-        sent_pps=sent / max(seconds, run.plan.packets * run.plan.interval_ns / 1e9)
+        sent_pps=sent / max(seconds, run.plan.span_ns / 1e9)
         if not stop.is_set()
         else sent / seconds,
         seconds=seconds,
@@ -111,6 +105,7 @@ def _trial(
         foreign=counts["foreign"],
         missed=counts["missed"],
         answers_unsent=counts["answers_unsent"],
+        ambiguous=loop.ambiguous(),
     )
 
 

@@ -13,6 +13,16 @@ struct pktgen_flow {
 };
 void pktgen_flows_prepare(struct pktgen_flow *flows, uint64_t count);
 
+struct pktgen_trace {
+    const uint8_t *bytes;
+    const uint64_t *offsets;
+    const uint16_t *lengths;
+    const uint32_t *flows;
+    const uint64_t *due_ns;
+    uint64_t round_ns;
+    uint32_t count;
+    uint64_t patience_ns;
+};
 struct pktgen_plan {
     const struct pktgen_flow *flows;
     uint64_t flow_count;
@@ -20,8 +30,10 @@ struct pktgen_plan {
     uint32_t size_count;
     const uint8_t *size_order;
     uint64_t size_order_count;
+    const struct pktgen_trace *trace;
     uint64_t packets;
     uint64_t interval_q32;
+    uint64_t span_ns;
     uint64_t overtime_ns;
     uint8_t source_ethernet[6];
     uint8_t next_hop_ethernet[6];
@@ -63,6 +75,7 @@ struct pktgen_sender {
 struct pktgen_loop {
     struct pktgen_sender sender;
     int idle;
+    bool keeps_ethernet;
     uint64_t drain_ns, ended_ns;
     ...;
 };
@@ -73,4 +86,5 @@ void pktgen_loop_run(struct pktgen_loop *loop, struct pktgen_collector *out,
                      struct pktgen_collector *back);
 void pktgen_loop_stop(struct pktgen_loop *loop);
 uint64_t pktgen_loop_sent(const struct pktgen_loop *loop);
+uint64_t pktgen_loop_ambiguous(const struct pktgen_loop *loop);
 uint64_t pktgen_port_missed(struct port *port);

@@ -79,3 +79,8 @@ void pktgen_collect_corrupted(struct pktgen_collector *collector, uint32_t flow)
         collector->flows[flow].corrupted++;
     }
 }
+
+void pktgen_collect_surplus(struct pktgen_collector *collector, uint32_t flow) {
+    counter_add(&collector->duplicated, 1);
+    collector->flows[flow].duplicated++;
+}

@@ -57,5 +57,7 @@ void pktgen_collect(struct pktgen_collector *collector, const struct pktgen_arri
 
 /* A damaged packet that is known to be of this flow. */
 void pktgen_collect_corrupted(struct pktgen_collector *collector, uint32_t flow);
+/* A packet of this flow that came once more than it was sent. */
+void pktgen_collect_surplus(struct pktgen_collector *collector, uint32_t flow);
 
 #endif

@@ -89,16 +89,15 @@ int pktgen_end_resolve(struct pktgen_end *end, struct pktgen_end *other, uint32_
 }
 
 static bool is_for(const struct pktgen_end *end, const uint8_t *bytes) {
-    return memcmp(bytes, end->addresses.own_ethernet, ETHERNET_ADDRESS_SIZE) == 0;
+    return end->takes_any_ethernet ||
+           memcmp(bytes, end->addresses.own_ethernet, ETHERNET_ADDRESS_SIZE) == 0;
 }
 
 /* Looks at one frame; true: `arrival` is to be counted. */
-static bool take_in(struct pktgen_end *end, const struct frame *frame,
-                    struct pktgen_arrival *arrival) {
+static bool take_stamped(struct pktgen_end *end, const struct frame *frame,
+                         struct pktgen_arrival *arrival) {
     struct pktgen_stamp stamp;
-    enum pktgen_verdict verdict = is_for(end, frame->bytes)
-                                      ? pktgen_frame_read(frame->bytes, frame->length, &stamp)
-                                      : PKTGEN_FOREIGN;
+    enum pktgen_verdict verdict = pktgen_frame_read(frame->bytes, frame->length, &stamp);
     if (verdict == PKTGEN_FOREIGN || stamp.magic != end->magic) {
         counter_add(&end->foreign, 1);
         return false;
@@ -119,6 +118,33 @@ static bool take_in(struct pktgen_end *end, const struct frame *frame,
     return true;
 }
 
+/* The same for a capture's frames. */
+static bool take_traced(struct pktgen_end *end, const struct frame *frame, uint64_t sent,
+                        uint64_t now_ns, struct pktgen_arrival *arrival) {
+    uint64_t since_start_ns = now_ns - end->collector->start_ns;
+    switch (pktgen_trace_find(end->trace, frame, sent, since_start_ns, arrival)) {
+    case PKTGEN_TRACE_AWAITED:
+        return true;
+    case PKTGEN_TRACE_SURPLUS:
+        pktgen_collect_surplus(end->collector, arrival->flow);
+        return false;
+    case PKTGEN_TRACE_UNKNOWN:
+        break;
+    }
+    counter_add(&end->foreign, 1);
+    return false;
+}
+
+static bool take_in(struct pktgen_end *end, const struct frame *frame, uint64_t sent,
+                    uint64_t now_ns, struct pktgen_arrival *arrival) {
+    if (end->collector == NULL || !is_for(end, frame->bytes)) {
+        counter_add(&end->foreign, 1);
+        return false;
+    }
+    return end->trace != NULL ? take_traced(end, frame, sent, now_ns, arrival)
+                              : take_stamped(end, frame, arrival);
+}
+
 static void send_answers(struct pktgen_end *end, const struct frame *answers, uint32_t count) {
     uint32_t taken = end->port->class->send(end->port, answers, count);
     end->port->class->flush(end->port);
@@ -135,9 +161,11 @@ static void take_burst(struct pktgen_end *end, const struct frame *frames, uint3
         const struct frame *frame = &frames[index];
         if (resolution_is_arp(frame->bytes, frame->length)) {
             take_arp(end, frame, now_ns);
-            continue;
+            if (end->trace == NULL) {
+                continue; /* a capture may have some too */
+            }
         }
-        if (end->collector == NULL || !take_in(end, frame, &arrivals[arrived])) {
+        if (!take_in(end, frame, sent, now_ns, &arrivals[arrived])) {
             continue;
         }
         if (end->answers) {

@@ -14,6 +14,7 @@
 
 #include "pktgen/collector.h"
 #include "pktgen/stamp.h"
+#include "pktgen/trace.h"
 #include "port/address_resolution.h"
 #include "port/port.h"
 
@@ -23,10 +24,12 @@ struct pktgen_end {
     uint16_t magic;                     /* of the packets that are counted here */
     uint8_t run;
     bool answers;
-    _Atomic uint64_t foreign;        /* frames of others */
-    _Atomic uint64_t resolution;     /* ARP frames */
-    _Atomic uint64_t answered;       /* answers that left */
-    _Atomic uint64_t answers_unsent; /* the port had no room */
+    bool takes_any_ethernet;          /* frames to other addresses too */
+    struct pktgen_trace_index *trace; /* not NULL: what is counted are its frames */
+    _Atomic uint64_t foreign;         /* frames of others */
+    _Atomic uint64_t resolution;      /* ARP frames */
+    _Atomic uint64_t answered;        /* answers that left */
+    _Atomic uint64_t answers_unsent;  /* the port had no room */
     struct resolution addresses;
     uint8_t answers_room[PORT_BURST_MAX][FTMB_FRAME_SIZE_MAX];
 };

@@ -12,6 +12,13 @@ struct pktgen_loop *pktgen_loop_create(const struct pktgen_plan *plan, struct pk
         free(loop);
         return NULL;
     }
+    if (plan->trace != NULL) {
+        loop->trace = pktgen_trace_index_create(plan->trace, plan->interval_q32);
+        if (loop->trace == NULL) {
+            pktgen_loop_destroy(loop);
+            return NULL;
+        }
+    }
     loop->transmit = transmit;
     loop->receive = receive;
     return loop;
@@ -19,6 +26,7 @@ struct pktgen_loop *pktgen_loop_create(const struct pktgen_plan *plan, struct pk
 
 void pktgen_loop_destroy(struct pktgen_loop *loop) {
     if (loop != NULL) {
+        pktgen_trace_index_destroy(loop->trace);
         pktgen_sender_release(&loop->sender);
         free(loop);
     }
@@ -56,6 +64,8 @@ void pktgen_loop_run(struct pktgen_loop *loop, struct pktgen_collector *out,
     watch(loop->receive, out, PKTGEN_MAGIC_OUT, sender->plan->run);
     watch(loop->transmit, back, PKTGEN_MAGIC_ANSWER, sender->plan->run);
     loop->receive->answers = back != NULL;
+    loop->receive->trace = loop->trace;
+    loop->receive->takes_any_ethernet = loop->keeps_ethernet;
     pktgen_sender_start(sender, start_ns);
     while (!is_over(loop, now_ns)) {
         now_ns = monotonic_ns();
@@ -69,8 +79,14 @@ void pktgen_loop_run(struct pktgen_loop *loop, struct pktgen_collector *out,
         }
     }
     loop->ended_ns = now_ns;
+    loop->receive->trace = NULL;
+    loop->receive->takes_any_ethernet = false;
     watch(loop->receive, NULL, 0, 0);
     watch(loop->transmit, NULL, 0, 0);
+}
+
+uint64_t pktgen_loop_ambiguous(const struct pktgen_loop *loop) {
+    return loop->trace == NULL ? 0 : pktgen_trace_ambiguous(loop->trace);
 }
 
 uint64_t pktgen_port_missed(struct port *port) {

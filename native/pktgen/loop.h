@@ -17,6 +17,8 @@
 struct pktgen_loop {
     struct pktgen_sender sender;
     struct pktgen_end *transmit, *receive; /* borrowed */
+    struct pktgen_trace_index *trace;      /* of the plan's trace, if it has one; owned */
+    bool keeps_ethernet;                   /* the trace's frames go to whom they say */
     enum idle_strategy idle;
     uint64_t drain_ns; /* how long to wait for stragglers after the last was sent */
     uint64_t ended_ns;
@@ -37,6 +39,8 @@ void pktgen_loop_run(struct pktgen_loop *loop, struct pktgen_collector *out,
 /* From any thread. */
 void pktgen_loop_stop(struct pktgen_loop *loop);
 uint64_t pktgen_loop_sent(const struct pktgen_loop *loop);
+/* Frames of the plan's trace that have another one alike in it; see trace.h. */
+uint64_t pktgen_loop_ambiguous(const struct pktgen_loop *loop);
 /* Packets that a port's device had to drop on receiving, since it was opened. */
 uint64_t pktgen_port_missed(struct port *port);
 

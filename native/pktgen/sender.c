@@ -13,6 +13,9 @@ static uint8_t *frame_at(const struct pktgen_sender *sender, uint32_t template, 
 int pktgen_sender_init(struct pktgen_sender *sender, const struct pktgen_plan *plan) {
     memset(sender, 0, sizeof(*sender));
     sender->plan = plan;
+    if (plan->trace != NULL) {
+        return 0;
+    }
     sender->frames = aligned_alloc(64, (size_t)plan->size_count * PKTGEN_SEND_BURST * FRAME_ROOM);
     if (sender->frames == NULL) {
         return -ENOMEM;
@@ -37,10 +40,30 @@ static uint64_t due_of(const struct pktgen_plan *plan, uint64_t index) {
     return (uint64_t)(((unsigned __int128)plan->interval_q32 * index) >> 32);
 }
 
+/* The same for the packet that is built next. */
+static uint64_t due_of_next(const struct pktgen_sender *sender) {
+    const struct pktgen_plan *plan = sender->plan;
+    return plan->trace == NULL ? due_of(plan, sender->built)
+                               : pktgen_trace_due(plan->trace, plan->interval_q32, sender->round,
+                                                  sender->next_frame);
+}
+
 void pktgen_sender_start(struct pktgen_sender *sender, uint64_t start_ns) {
     const struct pktgen_plan *plan = sender->plan;
     sender->start_ns = start_ns;
-    sender->deadline_ns = start_ns + due_of(plan, plan->packets) + plan->overtime_ns;
+    sender->deadline_ns = start_ns + plan->span_ns + plan->overtime_ns;
+    sender->due_ns = due_of_next(sender);
+}
+
+static void take_from_trace(struct pktgen_sender *sender, uint32_t slot) {
+    const struct pktgen_trace *trace = sender->plan->trace;
+    uint32_t frame = sender->next_frame++;
+    sender->waiting[slot] = (struct frame){.bytes = trace->bytes + trace->offsets[frame],
+                                           .length = trace->lengths[frame]};
+    if (sender->next_frame == trace->count) {
+        sender->next_frame = 0;
+        sender->round++;
+    }
 }
 
 static void build(struct pktgen_sender *sender, uint32_t slot) {
@@ -69,8 +92,13 @@ static void build_due(struct pktgen_sender *sender, uint64_t now_ns) {
         if (late_ns > sender->late_ns_max) {
             sender->late_ns_max = late_ns;
         }
-        build(sender, sender->waiting_count++);
-        sender->due_ns = due_of(sender->plan, ++sender->built);
+        if (sender->plan->trace != NULL) {
+            take_from_trace(sender, sender->waiting_count++);
+        } else {
+            build(sender, sender->waiting_count++);
+        }
+        sender->built++;
+        sender->due_ns = due_of_next(sender);
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is sent, and when: packet i is due at start + i * interval, whatever happened to those
+ * What is sent, and when: packet i is due at start + i * interval, or at the time that the
+ * capture has it, whatever happened to those
  * before it. One that cannot leave when it is due leaves later, as soon as it can, and still
  * carries the time at which it was due.
  *
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include "pktgen/frame.h"
+#include "pktgen/trace.h"
 #include "port/port.h"
 
 #define PKTGEN_SIZES_MAX 16U
@@ -27,8 +29,11 @@ struct pktgen_plan {
     uint32_t size_count;
     const uint8_t *size_order; /* indexes of sizes, in the order of sending; then again */
     uint64_t size_order_count;
+    const struct pktgen_trace
+        *trace; /* not NULL: its frames instead, flows and sizes are not used */
     uint64_t packets;
     uint64_t interval_q32;      /* nanoseconds between packets, in units of 2^-32 */
+    uint64_t span_ns;           /* from the start to when all has been due */
     uint64_t overtime_ns;       /* how long after the last is due sending may go on */
     uint8_t source_ethernet[6]; /* the sending interface */
     uint8_t next_hop_ethernet[6];
@@ -43,6 +48,8 @@ struct pktgen_sender {
     uint64_t due_ns; /* of packet `built`, since the start */
     uint64_t built;
     uint64_t next_flow, next_size;
+    uint64_t round; /* through the trace */
+    uint32_t next_frame;
     const struct pktgen_plan *plan;
     struct pktgen_template templates[PKTGEN_SIZES_MAX];
     uint8_t *frames; /* of each template PKTGEN_SEND_BURST, each in PKTGEN_FRAME_ROOM bytes */
