@@ -218,6 +218,16 @@ class Loop:
         """Returns when the run is over; other threads run meanwhile."""
         lib.pktgen_loop_run(self.pointer, out.pointer, ffi.NULL if back is None else back.pointer)
 
+    def start(self, out: Collector, back: Collector | None) -> None:
+        """Instead of run(): then step() until it returns False, then finish()."""
+        lib.pktgen_loop_start(self.pointer, out.pointer, ffi.NULL if back is None else back.pointer)
+
+    def step(self) -> bool:
+        return bool(lib.pktgen_loop_step(self.pointer))
+
+    def finish(self) -> None:
+        lib.pktgen_loop_finish(self.pointer)
+
     def stop(self) -> None:
         """Ends the run early, from any thread."""
         lib.pktgen_loop_stop(self.pointer)

@@ -76,6 +76,7 @@ def check(script: Path) -> int:
 @click.option("--frames", help="Size with the check sequence (64 to 1518), or 'imix'.")
 @click.option("--zipf", type=float, help="Flows by Zipf's law with this exponent.")
 @click.option("--reply/--no-reply", default=None, help="The receiver answers each packet.")
+@click.option("--warm-up/--no-warm-up", default=None, help="Each flow once, before measuring.")
 @click.option("--pcap", type=click.Path(), help="The capture of a replay.")
 @click.option("--core", type=int, help="Which core the generator runs on.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -90,6 +91,7 @@ def run(
     frames: str | None,
     zipf: float | None,
     reply: bool | None,
+    warm_up: bool | None,
     pcap: str | None,
     core: int | None,
     as_json: bool,
@@ -124,6 +126,7 @@ def run(
             ("flows", "exponent"): zipf,
             ("frames",): int(frames) if frames and frames.isdigit() else frames,
             ("reply",): reply,
+            ("warm_up",): warm_up,
             ("replay", "file"): pcap,
             ("core",): core,
         },

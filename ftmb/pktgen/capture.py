@@ -16,6 +16,7 @@ from ftmb.errors import PktgenError
 ETHERNET = 1  # the link type
 FRAME_MIN, FRAME_MAX = 14, 1514
 SIZE_MAX = 1 << 30
+FILE_HEADER, PACKET_HEADER = 24, 16  # of a pcap
 PROTOCOLS_WITH_PORTS = (6, 17)
 
 
@@ -53,7 +54,8 @@ def read(path: str) -> Capture:
             for content, about in reader:
                 frames.append(_frame(content, about, len(frames) + 1, refuse))
                 times.append(_time_ns(about, getattr(reader, "nano", False)))
-            if not is_pcapng and reader.f.tell() != Path(path).stat().st_size:
+            whole = FILE_HEADER + sum(PACKET_HEADER + len(frame) for frame in frames)
+            if not is_pcapng and whole != Path(path).stat().st_size:
                 raise refuse(f"it ends in the middle of packet {len(frames) + 1}")
     except FileNotFoundError:
         raise refuse("there is no such file") from None

@@ -72,8 +72,8 @@ class Generator:
     def execute(self, order: Order, connection: Connection, stop: threading.Event) -> Any:
         """One trial; tells of its progress over the connection."""
 
-        def progress(sent: int, received: int) -> None:
-            connection.send(("progress", sent, received))
+        def progress(packets: int, sent: int, received: int) -> None:
+            connection.send(("progress", packets, sent, received))
 
         transmit, receive = (end.end for end in self.ends)
         return execute(self.planner.run(order), transmit, receive, progress, stop)

@@ -24,6 +24,7 @@ def show(result: Result, console: Console) -> None:
     for found in result.throughput:
         console.print(_table(found.trials))
         console.print(_found(found))
+    console.print(LEGEND, style="dim")
     for line in _warnings(result):
         console.print(line)
 
@@ -41,24 +42,29 @@ def _microseconds(value_ns: float | None) -> str:
     return "-" if value_ns is None else f"{value_ns / 1000:,.1f}"
 
 
+COLUMNS = ("packets/s", "flows", "sent", "lost", "twice", "late", "bad", "p50", "p99", "max")
+LEGEND = (
+    "late: after one of its flow that was sent later; bad: damaged, and counted as lost; "
+    "latencies in us, from when a packet was due"
+)
+
+
 def _table(trials: tuple[Trial, ...]) -> Table:
-    table = Table(box=None, header_style="bold")
-    for name in ("rate, packets/s", "flows", "way", "sent", "lost", "doubled", "reordered",
-                 "corrupted", "p50, us", "p99", "p99.9", "max", "longest gap"):  # fmt: skip
-        table.add_column(name, justify="left" if name == "way" else "right")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
     for trial in trials:
-        table.add_row(f"{trial.rate_pps:,.0f}", f"{trial.flow_count:,}", "out", *_cells(trial.out))
+        table.add_row(f"{trial.rate_pps:,.0f}", f"{trial.flow_count:,}", *_cells(trial.out))
         if trial.back is not None:
-            table.add_row("", "", "there and back", *_cells(trial.back))
+            table.add_row("and back", "", *_cells(trial.back))
     return table
 
 
 def _cells(direction: Direction) -> Iterator[str]:
     for name in ("sent", "lost", "duplicated", "reordered", "corrupted"):
         yield f"{getattr(direction, name):,}"
-    for name in ("p50_ns", "p99_ns", "p999_ns", "max_ns"):
+    for name in ("p50_ns", "p99_ns", "max_ns"):
         yield _microseconds(getattr(direction.latency, name, None))
-    yield _microseconds(direction.gap_ns_max)
 
 
 def _warnings(result: Result) -> Iterator[str]:
@@ -69,6 +75,11 @@ def _warnings(result: Result) -> Iterator[str]:
             yield (
                 f"{rate} the generator was the limit: it sent {trial.sent_pps:,.0f} packets/s, "
                 f"and {trial.unsent:,} never left"
+            )
+        if trial.ambiguous:
+            yield (
+                f"{trial.ambiguous:,} frames of the capture have another one alike in it: which "
+                "of them was lost, and their latencies, are a guess"
             )
         if trial.missed:
             yield f"{rate} the generator's own interfaces dropped {trial.missed:,} packets"

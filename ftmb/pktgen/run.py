@@ -12,7 +12,7 @@ from ftmb.pktgen.result import Result, Throughput, Trial
 from ftmb.pktgen.session import Session
 from ftmb.pktgen.settings import Flows, Search, Settings
 
-Tell = Callable[[str, int, int, int], None]  # what is done, packets in all, sent, received
+Tell = Callable[[str, int, int, int], None]  # what is being done, packets in all, sent, received
 
 
 def run(settings: Settings, tell: Tell | None = None) -> Result:
@@ -61,7 +61,7 @@ class _Script:
         counts = settings.ramp if settings.kind == "flows" else (settings.flows.count,)
         for count in counts:
             flows = settings.flows.model_copy(update={"count": count})
-            if settings.warm_up and not self.session.was_stopped:
+            if settings.warm_up and settings.replay is None and not self.session.was_stopped:
                 self._trial(settings.warm_up_rate, flows, each_flow_once=True)
             if settings.kind == "throughput" or settings.search is not None:
                 if not self.session.was_stopped:
@@ -73,15 +73,13 @@ class _Script:
         return trials, throughput
 
     def _trial(self, rate_pps: float, flows: Flows, *, each_flow_once: bool = False) -> Trial:
-        packets = flows.count if each_flow_once else round(rate_pps * self.settings.seconds)
         what = "warm-up" if each_flow_once else f"{rate_pps:,.0f} packets/s"
-        what += f", {flows.count:,} flows"
+        what = "replay" if self.settings.replay is not None else f"{what}, {flows.count:,} flows"
 
-        def progress(sent: int, received: int) -> None:
+        def progress(packets: int, sent: int, received: int) -> None:
             if self.tell is not None:
                 self.tell(what, packets, sent, received)
 
-        progress(0, 0)
         return self.session.trial(
             rate_pps, flows=flows, each_flow_once=each_flow_once, progress=progress
         )

@@ -20,7 +20,7 @@ from ftmb.pktgen.result import Trial
 from ftmb.pktgen.settings import Flows, Settings
 
 CLOSE_PATIENCE_S = 10.0
-Progress = Callable[[int, int], None]  # packets sent, packets received
+Progress = Callable[[int, int, int], None]  # packets in all, sent, received
 
 
 class Session:

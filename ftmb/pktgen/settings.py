@@ -148,6 +148,8 @@ def problems(data: dict[str, Any]) -> Iterator[Problem]:
         yield ("ramp",), f"means nothing to kind '{kind}'; it is for kind 'flows'"
     if kind in ("latency", "replay") and "search" in data:
         yield ("search",), f"means nothing to kind '{kind}'; it is for 'throughput' and 'flows'"
+    if kind == "replay" and data.get("reply") is True:
+        yield ("reply",), "found true; a capture's frames have no place for an answer's mark"
     yield from _search_bounds(data)
     yield from _too_many_flows(data)
     yield from _too_many_packets(data)

@@ -15,7 +15,7 @@ from ftmb.pktgen.result import Direction, FlowCounts, Trial
 from ftmb.pktgen.traffic import sent_of_each
 
 PROGRESS_S = 0.1
-Progress = Callable[[int, int], None]  # packets sent, packets received
+Progress = Callable[[int, int, int], None]  # packets in all, sent, received
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def execute(
 
     def watch() -> None:
         while not over.wait(PROGRESS_S):
-            progress(loop.sent(), (back or out).received)
+            progress(plan.packets, loop.sent(), (back or out).received)
             if stop.is_set():
                 loop.stop()
 

@@ -84,6 +84,10 @@ struct pktgen_loop *pktgen_loop_create(const struct pktgen_plan *plan, struct pk
 void pktgen_loop_destroy(struct pktgen_loop *loop);
 void pktgen_loop_run(struct pktgen_loop *loop, struct pktgen_collector *out,
                      struct pktgen_collector *back);
+void pktgen_loop_start(struct pktgen_loop *loop, struct pktgen_collector *out,
+                       struct pktgen_collector *back);
+bool pktgen_loop_step(struct pktgen_loop *loop);
+void pktgen_loop_finish(struct pktgen_loop *loop);
 void pktgen_loop_stop(struct pktgen_loop *loop);
 uint64_t pktgen_loop_sent(const struct pktgen_loop *loop);
 uint64_t pktgen_loop_ambiguous(const struct pktgen_loop *loop);

@@ -52,37 +52,52 @@ static bool is_over(const struct pktgen_loop *loop, uint64_t now_ns) {
            (loop->sender.finished_ns != 0 && now_ns - loop->sender.finished_ns > loop->drain_ns);
 }
 
-void pktgen_loop_run(struct pktgen_loop *loop, struct pktgen_collector *out,
-                     struct pktgen_collector *back) {
-    struct pktgen_sender *sender = &loop->sender;
-    uint64_t start_ns = monotonic_ns() + PKTGEN_LEAD_NS, now_ns = start_ns;
-    uint32_t idle_rounds = 0;
+void pktgen_loop_start(struct pktgen_loop *loop, struct pktgen_collector *out,
+                       struct pktgen_collector *back) {
+    uint64_t start_ns = monotonic_ns() + PKTGEN_LEAD_NS;
+    uint8_t run = loop->sender.plan->run;
     out->start_ns = start_ns;
     if (back != NULL) {
         back->start_ns = start_ns;
     }
-    watch(loop->receive, out, PKTGEN_MAGIC_OUT, sender->plan->run);
-    watch(loop->transmit, back, PKTGEN_MAGIC_ANSWER, sender->plan->run);
+    watch(loop->receive, out, PKTGEN_MAGIC_OUT, run);
+    watch(loop->transmit, back, PKTGEN_MAGIC_ANSWER, run);
     loop->receive->answers = back != NULL;
     loop->receive->trace = loop->trace;
     loop->receive->takes_any_ethernet = loop->keeps_ethernet;
-    pktgen_sender_start(sender, start_ns);
-    while (!is_over(loop, now_ns)) {
-        now_ns = monotonic_ns();
-        bool has_sent = pktgen_sender_step(sender, loop->transmit->port, now_ns);
-        uint64_t sent = pktgen_loop_sent(loop);
-        bool has_received = pktgen_end_step(loop->receive, sent, now_ns);
-        has_received |= pktgen_end_step(loop->transmit, sent, now_ns);
-        idle_rounds = has_sent || has_received ? 0 : idle_rounds + 1;
-        if (idle_rounds > 0) {
-            idle_wait(loop->idle, idle_rounds);
-        }
+    pktgen_sender_start(&loop->sender, start_ns);
+}
+
+bool pktgen_loop_step(struct pktgen_loop *loop) {
+    uint64_t now_ns = monotonic_ns();
+    bool has_sent = pktgen_sender_step(&loop->sender, loop->transmit->port, now_ns);
+    uint64_t sent = pktgen_loop_sent(loop);
+    bool has_received = pktgen_end_step(loop->receive, sent, now_ns);
+    has_received |= pktgen_end_step(loop->transmit, sent, now_ns);
+    loop->idle_rounds = has_sent || has_received ? 0 : loop->idle_rounds + 1;
+    if (!is_over(loop, now_ns)) {
+        return true;
     }
     loop->ended_ns = now_ns;
+    return false;
+}
+
+void pktgen_loop_finish(struct pktgen_loop *loop) {
     loop->receive->trace = NULL;
     loop->receive->takes_any_ethernet = false;
     watch(loop->receive, NULL, 0, 0);
     watch(loop->transmit, NULL, 0, 0);
+}
+
+void pktgen_loop_run(struct pktgen_loop *loop, struct pktgen_collector *out,
+                     struct pktgen_collector *back) {
+    pktgen_loop_start(loop, out, back);
+    while (pktgen_loop_step(loop)) {
+        if (loop->idle_rounds > 0) {
+            idle_wait(loop->idle, loop->idle_rounds);
+        }
+    }
+    pktgen_loop_finish(loop);
 }
 
 uint64_t pktgen_loop_ambiguous(const struct pktgen_loop *loop) {

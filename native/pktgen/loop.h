@@ -20,7 +20,8 @@ struct pktgen_loop {
     struct pktgen_trace_index *trace;      /* of the plan's trace, if it has one; owned */
     bool keeps_ethernet;                   /* the trace's frames go to whom they say */
     enum idle_strategy idle;
-    uint64_t drain_ns; /* how long to wait for stragglers after the last was sent */
+    uint64_t drain_ns;    /* how long to wait for stragglers after the last was sent */
+    uint32_t idle_rounds; /* in a row in which nothing was sent and nothing came */
     uint64_t ended_ns;
     _Atomic uint64_t must_stop; /* set it from any thread to end the run early */
 };
@@ -36,6 +37,11 @@ void pktgen_loop_destroy(struct pktgen_loop *loop);
  */
 void pktgen_loop_run(struct pktgen_loop *loop, struct pktgen_collector *out,
                      struct pktgen_collector *back);
+/* The same step by step: until it returns false. */
+void pktgen_loop_start(struct pktgen_loop *loop, struct pktgen_collector *out,
+                       struct pktgen_collector *back);
+bool pktgen_loop_step(struct pktgen_loop *loop);
+void pktgen_loop_finish(struct pktgen_loop *loop);
 /* From any thread. */
 void pktgen_loop_stop(struct pktgen_loop *loop);
 uint64_t pktgen_loop_sent(const struct pktgen_loop *loop);
