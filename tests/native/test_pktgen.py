@@ -291,3 +291,12 @@ def test_frames_alike_are_said_to_be(bench: Any) -> None:
     run.deliver([translated(frame) for frame in frames])
     run.deliver([translated(frames[0])])
     assert (run.out.received, run.out.duplicated) == (5, 1)
+
+
+def test_a_rewritten_payload_is_noticed_though_its_checksum_is_right(bench: Any) -> None:
+    run = bench(1, flow_count=1, frames=(200,))
+    (frame,) = run.sent()
+    packet = Ether(frame[:-2] + frame[-1:] + frame[-2:-1])
+    del packet[UDP].chksum
+    run.deliver([bytes(packet)])
+    assert (run.out.received, run.out.corrupted) == (0, 1)
