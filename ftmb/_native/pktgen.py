@@ -164,7 +164,7 @@ class Trace:
         if self.due_ns is not None:
             raw.due_ns = ffi.cast("uint64_t *", kept["due_ns"])
         raw.round_ns, raw.patience_ns = self.round_ns, self.patience_ns
-        raw.count = len(self.lengths)
+        raw.count, raw.keep_ethernet = len(self.lengths), self.keep_ethernet
         return raw, kept
 
 
@@ -212,7 +212,6 @@ class Loop:
             raise NativeError(-errno.ENOMEM, "making a run of the packet generator")
         self.pointer.idle = IDLE_STRATEGIES[idle]
         self.pointer.drain_ns = drain_ns
-        self.pointer.keeps_ethernet = plan.trace is not None and plan.trace.keep_ethernet
 
     def run(self, out: Collector, back: Collector | None) -> None:
         """Returns when the run is over; other threads run meanwhile."""

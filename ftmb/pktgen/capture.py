@@ -119,25 +119,21 @@ def trace_of(
     due_ns: np.ndarray | None,
     round_ns: int,
     patience_ns: int,
-    ethernet: tuple[bytes, bytes] | None,
+    keep_ethernet: bool,
 ) -> Trace:
-    """What is sent; `ethernet` is (destination, source), None leaves the frames' own."""
+    """What is sent."""
     lengths = np.array([len(frame) for frame in capture.frames], dtype=np.uint16)
     offsets = np.zeros(len(lengths), dtype=np.uint64)
     offsets[1:] = np.cumsum(lengths[:-1], dtype=np.uint64)
-    content = np.frombuffer(b"".join(capture.frames), dtype=np.uint8).copy()
-    if ethernet is not None:
-        places = offsets[:, None] + np.arange(12, dtype=np.uint64)
-        content[places] = np.frombuffer(b"".join(ethernet), dtype=np.uint8)
     return Trace(
-        content=content,
+        content=np.frombuffer(b"".join(capture.frames), dtype=np.uint8).copy(),
         offsets=offsets,
         lengths=lengths,
         flows=capture.flows,
         due_ns=due_ns,
         round_ns=round_ns,
         patience_ns=patience_ns,
-        keep_ethernet=ethernet is None,
+        keep_ethernet=keep_ethernet,
     )
 
 

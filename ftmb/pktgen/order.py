@@ -77,7 +77,7 @@ class Planner:
             due_ns=due_ns,
             round_ns=round_ns,
             patience_ns=order.drain_ms * 1_000_000,
-            ethernet=None if replay.keep_ethernet else (self.next_hop_ethernet, self.own_ethernet),
+            keep_ethernet=replay.keep_ethernet,
         )
         sending, span_ns = flows_in_order(capture), replay.loops * round_ns
         packets = count * replay.loops

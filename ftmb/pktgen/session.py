@@ -64,6 +64,7 @@ class Session:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would spin beside it
             start_new_session=True,
         )
         theirs.close()

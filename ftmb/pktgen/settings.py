@@ -100,6 +100,7 @@ class Search(_Table):
     maximum: Rate = 2_000_000
     resolution: Annotated[float, Field(ge=0.001, le=0.5)] = 0.02  # of the rate found
     loss_max: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # of the packets sent
+    tries: Annotated[int, Field(ge=1, le=10)] = 2  # before a rate counts as too high
 
 
 class Replay(_Table):

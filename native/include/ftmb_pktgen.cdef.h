@@ -14,7 +14,7 @@ struct pktgen_flow {
 void pktgen_flows_prepare(struct pktgen_flow *flows, uint64_t count);
 
 struct pktgen_trace {
-    const uint8_t *bytes;
+    uint8_t *bytes;
     const uint64_t *offsets;
     const uint16_t *lengths;
     const uint32_t *flows;
@@ -22,6 +22,7 @@ struct pktgen_trace {
     uint64_t round_ns;
     uint32_t count;
     uint64_t patience_ns;
+    bool keep_ethernet;
 };
 struct pktgen_plan {
     const struct pktgen_flow *flows;
@@ -75,7 +76,6 @@ struct pktgen_sender {
 struct pktgen_loop {
     struct pktgen_sender sender;
     int idle;
-    bool keeps_ethernet;
     uint64_t drain_ns, ended_ns;
     ...;
 };

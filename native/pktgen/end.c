@@ -60,22 +60,31 @@ static void take_arp(struct pktgen_end *end, const struct frame *frame, uint64_t
     }
 }
 
+/* Asks when it has to; RESOLUTION_SEND: `ethernet` is the next hop's. */
+static enum resolution_verdict look_up(struct pktgen_end *end, uint64_t now_ns, uint8_t *ethernet) {
+    uint8_t probe[FTMB_ETHERNET_SIZE + FTMB_IPV4_SIZE_MIN] = {0};
+    uint8_t request[ARP_FRAME_SIZE];
+    bool has_request;
+    ftmb_store16(probe + 12, FTMB_ETHER_TYPE_IPV4);
+    memcpy(probe + FTMB_ETHERNET_SIZE + 16, &end->destination, sizeof(end->destination));
+    enum resolution_verdict verdict = resolution_prepare(
+        &end->addresses, probe, (uint16_t)sizeof(probe), now_ns, request, &has_request);
+    if (has_request) {
+        send_one(end, request, ARP_FRAME_SIZE);
+    }
+    if (verdict == RESOLUTION_SEND) {
+        memcpy(ethernet, probe, ETHERNET_ADDRESS_SIZE);
+    }
+    return verdict;
+}
+
 int pktgen_end_resolve(struct pktgen_end *end, struct pktgen_end *other, uint32_t destination,
                        uint64_t patience_ns, uint8_t *ethernet) {
     uint64_t begun_ns = monotonic_ns();
-    uint8_t probe[FTMB_ETHERNET_SIZE + FTMB_IPV4_SIZE_MIN] = {0};
-    ftmb_store16(probe + 12, FTMB_ETHER_TYPE_IPV4);
-    memcpy(probe + FTMB_ETHERNET_SIZE + 16, &destination, sizeof(destination));
+    end->destination = destination;
     for (uint64_t now_ns = begun_ns; now_ns - begun_ns < patience_ns; now_ns = monotonic_ns()) {
-        uint8_t request[ARP_FRAME_SIZE];
-        bool has_request;
-        enum resolution_verdict verdict = resolution_prepare(
-            &end->addresses, probe, (uint16_t)sizeof(probe), now_ns, request, &has_request);
-        if (has_request) {
-            send_one(end, request, ARP_FRAME_SIZE);
-        }
+        enum resolution_verdict verdict = look_up(end, now_ns, ethernet);
         if (verdict == RESOLUTION_SEND) {
-            memcpy(ethernet, probe, ETHERNET_ADDRESS_SIZE);
             return 0;
         }
         if (verdict == RESOLUTION_GIVE_UP && end->addresses.waiting_count == 0) {
@@ -86,6 +95,10 @@ int pktgen_end_resolve(struct pktgen_end *end, struct pktgen_end *other, uint32_
         idle_wait(IDLE_SLEEP, IDLE_SPINS + IDLE_YIELDS);
     }
     return -EHOSTUNREACH;
+}
+
+bool pktgen_end_next_hop(struct pktgen_end *end, uint64_t now_ns, uint8_t *ethernet) {
+    return end->destination != 0 && look_up(end, now_ns, ethernet) == RESOLUTION_SEND;
 }
 
 static bool is_for(const struct pktgen_end *end, const uint8_t *bytes) {

@@ -31,6 +31,7 @@ struct pktgen_end {
     _Atomic uint64_t answered;        /* answers that left */
     _Atomic uint64_t answers_unsent;  /* the port had no room */
     struct resolution addresses;
+    uint32_t destination; /* towards which the next hop was resolved; 0: it was not */
     uint8_t answers_room[PORT_BURST_MAX][FTMB_FRAME_SIZE_MAX];
 };
 
@@ -53,6 +54,12 @@ void pktgen_end_announce(struct pktgen_end *end);
  */
 int pktgen_end_resolve(struct pktgen_end *end, struct pktgen_end *other, uint32_t destination,
                        uint64_t patience_ns, uint8_t *ethernet);
+
+/*
+ * The Ethernet address of that next hop as it is known now: another box may have taken over and
+ * told so by ARP. False: it was not resolved.
+ */
+bool pktgen_end_next_hop(struct pktgen_end *end, uint64_t now_ns, uint8_t *ethernet);
 
 /* Takes in a burst, with `sent` packets sent so far; true if there was anything. */
 bool pktgen_end_step(struct pktgen_end *end, uint64_t sent, uint64_t now_ns);

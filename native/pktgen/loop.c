@@ -64,8 +64,18 @@ void pktgen_loop_start(struct pktgen_loop *loop, struct pktgen_collector *out,
     watch(loop->transmit, back, PKTGEN_MAGIC_ANSWER, run);
     loop->receive->answers = back != NULL;
     loop->receive->trace = loop->trace;
-    loop->receive->takes_any_ethernet = loop->keeps_ethernet;
+    loop->receive->takes_any_ethernet =
+        loop->trace != NULL && loop->sender.plan->trace->keep_ethernet;
     pktgen_sender_start(&loop->sender, start_ns);
+}
+
+/* A box that takes over from another says so by ARP: packets follow it. */
+static void follow_next_hop(struct pktgen_loop *loop, uint64_t now_ns) {
+    uint64_t seen = atomic_load_explicit(&loop->transmit->resolution, memory_order_relaxed);
+    if (seen != loop->resolution_seen) {
+        loop->resolution_seen = seen;
+        pktgen_end_next_hop(loop->transmit, now_ns, loop->sender.next_hop_ethernet);
+    }
 }
 
 bool pktgen_loop_step(struct pktgen_loop *loop) {
@@ -74,6 +84,7 @@ bool pktgen_loop_step(struct pktgen_loop *loop) {
     uint64_t sent = pktgen_loop_sent(loop);
     bool has_received = pktgen_end_step(loop->receive, sent, now_ns);
     has_received |= pktgen_end_step(loop->transmit, sent, now_ns);
+    follow_next_hop(loop, now_ns);
     loop->idle_rounds = has_sent || has_received ? 0 : loop->idle_rounds + 1;
     if (!is_over(loop, now_ns)) {
         return true;

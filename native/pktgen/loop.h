@@ -18,10 +18,10 @@ struct pktgen_loop {
     struct pktgen_sender sender;
     struct pktgen_end *transmit, *receive; /* borrowed */
     struct pktgen_trace_index *trace;      /* of the plan's trace, if it has one; owned */
-    bool keeps_ethernet;                   /* the trace's frames go to whom they say */
     enum idle_strategy idle;
-    uint64_t drain_ns;    /* how long to wait for stragglers after the last was sent */
-    uint32_t idle_rounds; /* in a row in which nothing was sent and nothing came */
+    uint64_t drain_ns;        /* how long to wait for stragglers after the last was sent */
+    uint64_t resolution_seen; /* ARP frames, after which the next hop was looked up again */
+    uint32_t idle_rounds;     /* in a row in which nothing was sent and nothing came */
     uint64_t ended_ns;
     _Atomic uint64_t must_stop; /* set it from any thread to end the run early */
 };

@@ -13,6 +13,7 @@ static uint8_t *frame_at(const struct pktgen_sender *sender, uint32_t template, 
 int pktgen_sender_init(struct pktgen_sender *sender, const struct pktgen_plan *plan) {
     memset(sender, 0, sizeof(*sender));
     sender->plan = plan;
+    memcpy(sender->next_hop_ethernet, plan->next_hop_ethernet, 6);
     if (plan->trace != NULL) {
         return 0;
     }
@@ -56,10 +57,15 @@ void pktgen_sender_start(struct pktgen_sender *sender, uint64_t start_ns) {
 }
 
 static void take_from_trace(struct pktgen_sender *sender, uint32_t slot) {
-    const struct pktgen_trace *trace = sender->plan->trace;
+    const struct pktgen_plan *plan = sender->plan;
+    const struct pktgen_trace *trace = plan->trace;
     uint32_t frame = sender->next_frame++;
-    sender->waiting[slot] = (struct frame){.bytes = trace->bytes + trace->offsets[frame],
-                                           .length = trace->lengths[frame]};
+    uint8_t *bytes = trace->bytes + trace->offsets[frame];
+    if (!trace->keep_ethernet) {
+        memcpy(bytes, sender->next_hop_ethernet, 6);
+        memcpy(bytes + 6, plan->source_ethernet, 6);
+    }
+    sender->waiting[slot] = (struct frame){.bytes = bytes, .length = trace->lengths[frame]};
     if (sender->next_frame == trace->count) {
         sender->next_frame = 0;
         sender->round++;
@@ -77,6 +83,7 @@ static void build(struct pktgen_sender *sender, uint32_t slot) {
     struct pktgen_stamp_words stamp =
         pktgen_stamp_pack(PKTGEN_MAGIC_OUT, plan->run, flow->number, (uint32_t)sender->built,
                           sender->due_ns, (uint16_t)(template->size - PKTGEN_STAMP_OFFSET));
+    memcpy(frame, sender->next_hop_ethernet, 6);
     pktgen_frame_patch(frame, template, flow, &stamp);
     sender->waiting[slot] = (struct frame){.bytes = frame, .length = template->size};
 }

@@ -50,6 +50,7 @@ struct pktgen_sender {
     uint64_t next_flow, next_size;
     uint64_t round; /* through the trace */
     uint32_t next_frame;
+    uint8_t next_hop_ethernet[6]; /* the plan's, until another box takes over */
     const struct pktgen_plan *plan;
     struct pktgen_template templates[PKTGEN_SIZES_MAX];
     uint8_t *frames; /* of each template PKTGEN_SEND_BURST, each in PKTGEN_FRAME_ROOM bytes */

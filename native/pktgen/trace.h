@@ -13,13 +13,14 @@
 #ifndef FTMB_PKTGEN_TRACE_H
 #define FTMB_PKTGEN_TRACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pktgen/collector.h"
 
 /* The caller's; borrowed. Arrays with a place for each frame. */
 struct pktgen_trace {
-    const uint8_t *bytes;
+    uint8_t *bytes;          /* of frames; their Ethernet addresses are written as they are sent */
     const uint64_t *offsets; /* into bytes */
     const uint16_t *lengths;
     const uint32_t *flows;
@@ -27,6 +28,7 @@ struct pktgen_trace {
     uint64_t round_ns;      /* from the beginning of one round to that of the next */
     uint32_t count;
     uint64_t patience_ns;
+    bool keep_ethernet; /* but not then */
 };
 
 struct pktgen_trace_index;

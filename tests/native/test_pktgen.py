@@ -234,6 +234,35 @@ def test_an_end_answers_arp_and_finds_the_next_hop(bench: Any) -> None:
     assert (said[ARP].psrc, said[ARP].hwsrc) == ("192.0.2.3", "02:00:00:00:00:02")
 
 
+def test_packets_follow_a_box_that_takes_over(bench: Any) -> None:
+    """As the next hop's address moves by a gratuitous ARP (RFC 5227) in the middle of a run."""
+    run = bench(2000)
+    sender = run.ends[0]
+    sender.add_address(ipaddress.IPv4Interface("192.0.2.1/24"))
+
+    def takes_over(ethernet: str) -> None:
+        claim = ARP(op=1, hwsrc=ethernet, psrc="192.0.2.2", pdst="192.0.2.2")
+        run.ports[0].push(bytes(Ether(src=ethernet, dst="ff:ff:ff:ff:ff:ff") / claim))
+
+    with pytest.raises(Unreachable):
+        sender.resolve(ipaddress.IPv4Address("192.0.2.2"), run.ends[1], 0.01)
+    answer = ARP(
+        op=2, hwsrc="02:00:00:00:00:02", psrc="192.0.2.2", hwdst=SENDER.hex(":"), pdst="192.0.2.1"
+    )
+    run.ports[0].push(bytes(Ether(src="02:00:00:00:00:02", dst=SENDER.hex(":")) / answer))
+    sender.resolve(ipaddress.IPv4Address("192.0.2.2"), run.ends[1], 5)
+    drained(run.ports[0])
+    while run.loop.sent() < 32:
+        run.loop.step()
+    before = drained(run.ports[0])
+    takes_over("02:00:00:00:00:77")
+    run.loop.step()
+    drained(run.ports[0])
+    after = run.sent()
+    assert {frame[:6] for frame in before} == {RECEIVER}
+    assert {frame[:6].hex(":") for frame in after} == {"02:00:00:00:00:77"}
+
+
 def trace_of(frames: list[bytes], patience_ns: int) -> Trace:
     lengths = np.array([len(frame) for frame in frames], dtype=np.uint16)
     return Trace(
@@ -244,7 +273,7 @@ def trace_of(frames: list[bytes], patience_ns: int) -> Trace:
         due_ns=np.arange(len(frames), dtype=np.uint64) * 10,
         round_ns=10 * len(frames),
         patience_ns=patience_ns,
-        keep_ethernet=False,
+        keep_ethernet=True,
     )
 
 
