@@ -25,6 +25,7 @@ from ftmb.processes.ports import OpenPort
 
 RESOLVE_PATIENCE_S = 5.0
 DESCRIPTORS = 2048
+ETHERNET_HEADER = 14
 Answer = TypeVar("Answer")
 
 
@@ -35,6 +36,7 @@ class Interface:
     endpoint: Endpoint
     index: int
     ethernet: bytes
+    mtu: int
     addresses: tuple[ipaddress.IPv4Interface, ...]
 
     @property
@@ -75,9 +77,20 @@ def look_at(endpoint: Endpoint) -> Interface:
         if endpoint.address is not None:
             found = [ipaddress.IPv4Interface(endpoint.address)]
         ethernet = bytes.fromhex(str(link.get_attr("IFLA_ADDRESS")).replace(":", ""))
-        return Interface(endpoint, int(indexes[0]), ethernet, tuple(found))
+        mtu = int(link.get_attr("IFLA_MTU"))
+        return Interface(endpoint, int(indexes[0]), ethernet, mtu, tuple(found))
 
     return ask(endpoint, question)
+
+
+def require_room(interface: Interface, frame_size: int) -> None:
+    """Raises PktgenError when frames of this size, header included, are too long for it."""
+    if frame_size - ETHERNET_HEADER > interface.mtu:
+        raise PktgenError(
+            f"{interface.name}: frames of {frame_size} bytes (without check sequence) do not fit "
+            f"its MTU of {interface.mtu}: choose smaller frames, or ip link set mtu "
+            f"{frame_size - ETHERNET_HEADER}"
+        )
 
 
 def network_of(

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ftmb._native.pktgen import Plan, Trace
+from ftmb.errors import PktgenError
 from ftmb.pktgen import traffic
 from ftmb.pktgen.capture import Capture, flows_in_order, trace_of
-from ftmb.pktgen.settings import Flows, Replay
+from ftmb.pktgen.settings import PACKETS_MAX, SECONDS_MAX, Flows, Replay
 from ftmb.pktgen.trial import Run
 
 OVERTIME_SHARE = 0.2  # how much longer than planned a generator that falls behind may send
@@ -33,6 +34,13 @@ class Order:
     per_flow: bool
     each_flow_once: bool  # instead of `seconds`
     replay: Replay | None  # instead of flows and frames
+
+
+def longest_frame(frames: tuple[int, ...] | str, capture: Capture | None) -> int:
+    """In bytes, without the check sequence."""
+    if capture is not None:
+        return max(len(frame) for frame in capture.frames)
+    return max(traffic.sizes_and_order(frames, 0)[0])
 
 
 @dataclass
@@ -81,6 +89,12 @@ class Planner:
         )
         sending, span_ns = flows_in_order(capture), replay.loops * round_ns
         packets = count * replay.loops
+        if packets > PACKETS_MAX or span_ns > SECONDS_MAX * 1e9:
+            raise PktgenError(
+                f"{replay.file}: a replay of {packets:,} packets in {span_ns / 1e9:,.0f} s; "
+                f"allowed: {PACKETS_MAX:,} in {SECONDS_MAX:,} s: change replay.loops or "
+                "replay.speed, or cut the capture"
+            )
         return self._run(order, sending, trace, packets, interval_ns, span_ns, capture.flow_count)
 
     def _run(

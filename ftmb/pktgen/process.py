@@ -17,8 +17,8 @@ from typing import Any
 from ftmb._native import dpdk
 from ftmb.errors import FtmbError
 from ftmb.pktgen.capture import read
-from ftmb.pktgen.ends import OpenEnd, look_at, network_of
-from ftmb.pktgen.order import Order, Planner
+from ftmb.pktgen.ends import OpenEnd, look_at, network_of, require_room
+from ftmb.pktgen.order import Order, Planner, longest_frame
 from ftmb.pktgen.settings import Endpoint, Settings
 from ftmb.pktgen.trial import execute
 from ftmb.processes.ports import eal_arguments, runtime_folder
@@ -34,6 +34,9 @@ class Generator:
         self.kept = home
         interfaces = look_at(transmit), look_at(receive)
         capture = read(settings.replay.file) if settings.replay is not None else None
+        longest = longest_frame(settings.frames, capture)
+        for interface in interfaces:
+            require_room(interface, longest)
         flows = settings.flows
         self.sources = network_of(interfaces[0], flows.sources, "transmit", "sources")
         self.targets = network_of(interfaces[1], flows.destinations, "receive", "destinations")

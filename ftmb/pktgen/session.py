@@ -73,6 +73,7 @@ class Session:
 
     def _end(self) -> None:
         with contextlib.suppress(OSError):
+            self._connection.send(("stop",))
             self._connection.send(("close",))
         try:
             self.process.wait(CLOSE_PATIENCE_S)
@@ -120,6 +121,8 @@ class Session:
             while True:
                 try:
                     kind, *answer = self._connection.recv()
+                    if kind == "progress" and progress is not None:
+                        progress(*answer)
                 except KeyboardInterrupt:
                     self.stop()
                     continue
@@ -127,12 +130,10 @@ class Session:
                     raise PktgenError(answer[0])
                 if kind == "done":
                     return answer[0]
-                if progress is not None:
-                    progress(*answer)
         except (EOFError, OSError):
             raise PktgenError(
                 "the generator's process ended by itself: "
-                f"{self._said() or self.process.poll() or 'it said nothing'}"
+                f"{self._said() or f'status {self.process.wait()}'}"
             ) from None
 
     def _said(self) -> str:

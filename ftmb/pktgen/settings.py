@@ -17,6 +17,7 @@ from ftmb.configuration.model import HostAddress, InterfaceAddress, Network
 FLOWS_MAX = 10_000_000
 RATE_MAX = 100_000_000
 PACKETS_MAX = 1_000_000_000  # of a trial: 4 bytes are kept of each
+SECONDS_MAX = 3000  # flows keep their times in 32 bits of microseconds
 SIZE_MIN, SIZE_MAX = 64, 1518
 IMIX = ((64, 7), (594, 4), (1518, 1))
 Problem = tuple[tuple[str | int, ...], str]
@@ -50,7 +51,7 @@ def _port_range(value: Any) -> Any:
 
 Rate = Annotated[int, Field(ge=1, le=RATE_MAX)]
 FlowCount = Annotated[int, Field(ge=1, le=FLOWS_MAX)]
-Seconds = Annotated[float, Field(ge=0.001, le=86400)]
+Seconds = Annotated[float, Field(ge=0.001, le=SECONDS_MAX)]
 Frames = Annotated[Any, BeforeValidator(_frames)]
 PortRange = Annotated[Any, BeforeValidator(_port_range)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^\S+$")]

@@ -15,6 +15,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from ftmb import pktgen
+from ftmb.errors import PktgenError
 from ftmb.lab import Host, Lab, namespaces
 from ftmb.pktgen.session import Session
 from tests.pktgen.conftest import ip, nft
@@ -233,3 +234,18 @@ def test_a_trial_that_is_stopped_has_what_there_was(routed: Lab, settings: Make)
     assert trial.interrupted
     assert 300 < trial.sent < 100_000
     assert trial.out.received >= stopped[0]
+
+
+@pytest.mark.parametrize("device", ["af_xdp", "af_packet"])
+def test_a_killed_generator_is_said_and_does_not_hinder_the_next(
+    routed: Lab, settings: Make, device: str
+) -> None:
+    with Session(settings(seconds=30.0, device=device)) as session:
+
+        def progress(packets: int, sent: int, received: int) -> None:
+            os.kill(session.process.pid, signal.SIGKILL)
+
+        with pytest.raises(PktgenError, match="ended by itself"):
+            session.trial(2000, progress=progress)
+    (trial,) = pktgen.run(settings(seconds=0.2, device=device)).trials
+    assert trial.out.lost == 0
