@@ -39,7 +39,9 @@ def _found(found: Throughput) -> str:
 
 
 def _microseconds(value_ns: float | None) -> str:
-    return "-" if value_ns is None else f"{value_ns / 1000:,.1f}"
+    if value_ns is None:
+        return "-"
+    return f"{value_ns / 1000:,.{1 if value_ns < 1_000_000 else 0}f}"
 
 
 COLUMNS = ("packets/s", "flows", "sent", "lost", "twice", "late", "bad", "p50", "p99", "max")
