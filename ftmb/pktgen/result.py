@@ -78,6 +78,7 @@ class Trial:
     unsent: int
     sent_pps: float
     seconds: float  # from the first that was due to the last that left
+    cpu_seconds: float  # of the generator's thread, with what the kernel did for it; waiting too
     late_ns_max: int  # how long after its time a packet left
     late_ns_mean: float
     interrupted: bool

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,13 +53,16 @@ def execute(
 
     watcher = threading.Thread(target=watch, name="progress")
     watcher.start()
+    begun = time.thread_time()
     try:
         loop.run(out, back)
     finally:
+        cpu_seconds = time.thread_time() - begun
         over.set()
         watcher.join()
     try:
-        return _trial(run, loop, out, back, _difference(before, _counts(transmit, receive)), stop)
+        trial = _trial(run, loop, out, back, _difference(before, _counts(transmit, receive)), stop)
+        return replace(trial, cpu_seconds=cpu_seconds)
     finally:
         loop.close()
 
@@ -97,6 +101,7 @@ def _trial(
         if not stop.is_set()
         else sent / seconds,
         seconds=seconds,
+        cpu_seconds=0.0,
         late_ns_max=sender["late_ns_max"],
         late_ns_mean=sender["late_ns_sum"] / max(sender["built"], 1),
         interrupted=stop.is_set(),
