@@ -158,21 +158,21 @@ def test_a_search_finds_the_rate_that_a_box_holds(routed: Lab, settings: Make) -
         "table ip drops {\n chain way {\n type filter hook forward priority 0\n"
         "udp dport 9 limit rate over 3000/second burst 300 packets drop\n}\n}\n",
     )
-    search = {"start": 1000, "maximum": 50_000, "resolution": 0.1}
+    search = {"start": 1000, "maximum": 50_000, "resolution": 0.1, "tries": 3}
     result = pktgen.run(settings(kind="throughput", seconds=0.5, search=search))
     (found,) = result.throughput
     assert found.limit == "loss"
-    assert 2000 <= found.rate_pps <= 3000 + 300 / 0.5 + 100
+    assert 1000 <= found.rate_pps <= 3000 + 300 / 0.5 + 100
     assert any(trial.loss > 0 for trial in found.trials)
     assert result.trials == ()
 
 
 @as_root
 def test_a_search_ends_at_its_maximum(routed: Lab, settings: Make) -> None:
-    search = {"start": 500, "maximum": 1500, "resolution": 0.1}
+    search = {"start": 500, "maximum": 1500, "resolution": 0.1, "tries": 10}
     (found,) = pktgen.run(settings(kind="throughput", seconds=0.2, search=search)).throughput
     assert (found.limit, found.rate_pps) == ("maximum", 1500)
-    assert [trial.rate_pps for trial in found.trials] == [500, 1000, 1500]
+    assert list(dict.fromkeys(trial.rate_pps for trial in found.trials)) == [500, 1000, 1500]
 
 
 @as_root
