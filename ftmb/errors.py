@@ -28,3 +28,7 @@ class NotRunningError(FtmbError):
 
 class LabError(FtmbError):
     """The lab or a program in it could not be started."""
+
+
+class PktgenError(FtmbError):
+    """The packet generator cannot do what it was asked to."""

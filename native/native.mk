@@ -37,9 +37,9 @@ DPDK_SOURCES := $(wildcard native/port/dpdk_*.c) native/port/address_resolution.
 DPDK_OBJECTS := $(DPDK_SOURCES:%.c=$(NATIVE_BUILD)/%.o)
 
 # The simulator: the same protocol and elements compiled once more, with named points and small
-# limits. What the host does for a process (life.c) and real ports stay out.
+# limits. What the host does for a process (life.c), real ports and the packet generator stay out.
 SIMULATOR_SOURCES := $(wildcard native/simulator/*.c) \
-	$(filter-out native/host/life.c native/port/%.c,$(PROTOCOL_SOURCES))
+	$(filter-out native/host/life.c native/port/%.c native/pktgen/%.c,$(PROTOCOL_SOURCES))
 SIMULATOR_OBJECTS := $(SIMULATOR_SOURCES:%.c=$(NATIVE_BUILD)/simulator/%.o)
 
 .PHONY: native-modules
@@ -73,7 +73,8 @@ $(NATIVE_BUILD)/libftmb_core.a: $(CORE_OBJECTS) native/native.mk
 $(NATIVE_BUILD)/libftmb_dpdk.a: $(DPDK_OBJECTS) native/native.mk
 	@rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
-$(CORE_MODULE): $(NATIVE_BUILD)/libftmb_core.a ftmb/_native/build.py native/include/ftmb_core.cdef.h
+$(CORE_MODULE): $(NATIVE_BUILD)/libftmb_core.a ftmb/_native/build.py \
+	native/include/ftmb_core.cdef.h native/include/ftmb_pktgen.cdef.h
 	@echo "  cffi    $@"
 	@$(PYTHON) ftmb/_native/build.py core $(NATIVE_BUILD) $(@D)
 

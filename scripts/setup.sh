@@ -21,6 +21,8 @@ packages=(
     clang clang-format libclang-rt-14-dev llvm
     # the programs that the drill sends through the middlebox
     nginx-light curl iperf3 iputils-ping
+    # the kernel's NAT to compare with, and keeping the kernel off a generator's packets
+    nftables
     # loading kernel modules, process tables, the list of files that lint reads
     kmod procps ca-certificates git
 )

@@ -26,12 +26,14 @@ HEADERS = {
         "host/process.h",
         "host/snapshot.h",
         "input_logger/steering.h",
+        "pktgen/loop.h",
         "port/address_resolution.h",
         "port/generator_port.h",
         "port/memory_port.h",
     ],
     "dpdk": ["port/dpdk_port.h"],
 }
+DECLARATIONS = {"core": ["core", "pktgen"], "dpdk": ["dpdk"]}
 
 
 def pkg_config(*arguments: str) -> list[str]:
@@ -41,7 +43,8 @@ def pkg_config(*arguments: str) -> list[str]:
 def build(name: str, build_folder: Path, into: Path) -> None:
     """Compiles ftmb._native._<name> into a folder."""
     builder = cffi.FFI()
-    builder.cdef((ROOT / f"native/include/ftmb_{name}.cdef.h").read_text())
+    for part in DECLARATIONS[name]:
+        builder.cdef((ROOT / f"native/include/ftmb_{part}.cdef.h").read_text())
     libraries = pkg_config("--libs", "libdpdk") if name == "dpdk" else []
     builder.set_source(
         f"ftmb._native._{name}",

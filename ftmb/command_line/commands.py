@@ -12,6 +12,7 @@ import click
 
 import ftmb as package
 from ftmb.command_line import ExitStatus
+from ftmb.command_line.pktgen import pktgen
 from ftmb.command_line.simulate import simulate
 from ftmb.command_line.soak import soak
 
@@ -45,9 +46,11 @@ def ftmb() -> None:
       ftmb drill               a NAT under real traffic, killed again and again
       ftmb simulate            the protocol under thousands of schedules
       ftmb soak                every kind of failure, for a long time
+      ftmb pktgen run SCRIPT   measure a box, or anything else, from outside
     """
 
 
+ftmb.add_command(pktgen)
 ftmb.add_command(simulate)
 ftmb.add_command(soak)
 

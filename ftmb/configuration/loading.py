@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From TOML text to a `Configuration`, or to every problem it has, each with its line."""
+"""From TOML text to a checked model, or to every problem it has, each with its line."""
 
 from __future__ import annotations
 
 import re
 import sys
 import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -31,8 +33,36 @@ _TYPE_WORDS = {
 }
 
 
+Model = TypeVar("Model", bound=BaseModel)
+Relations = Callable[[dict[str, Any]], Iterable[Problem]]
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Model]):
+    """A kind of file: its tables, and what must hold between several keys of it."""
+
+    model: type[Model]
+    relations: Relations
+    hints: Mapping[Path, str]  # what to say of a key that is missing
+
+
+BOX = Kind(
+    Configuration,
+    relation_problems,
+    {
+        ("port",): "; a box needs at least one [[port]] table",
+        ("element",): "; a box needs at least one [[element]] table",
+    },
+)
+
+
 def load(path: str | FilePath) -> Configuration:
-    """Reads and checks the file; raises ConfigurationError with all its problems."""
+    """Reads and checks a box's file; raises ConfigurationError with all its problems."""
+    return load_as(BOX, path)
+
+
+def load_as(kind: Kind[Model], path: str | FilePath) -> Model:
+    """The same for any kind of file."""
     try:
         text = FilePath(path).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -40,11 +70,16 @@ def load(path: str | FilePath) -> Configuration:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError([f"{path}: cannot be read: {reason}"]) from None
-    return parse(text, str(path))
+    return parse_as(kind, text, str(path))
 
 
 def parse(text: str, file: str = "configuration") -> Configuration:
-    """Checks TOML text; `file` is what the problems are reported under."""
+    """Checks a box's TOML text; `file` is what the problems are reported under."""
+    return parse_as(BOX, text, file)
+
+
+def parse_as(kind: Kind[Model], text: str, file: str) -> Model:
+    """The same for any kind of file."""
     text = text.replace("\r\n", "\n")
     try:
         data = tomllib.loads(text)
@@ -61,22 +96,23 @@ def parse(text: str, file: str = "configuration") -> Configuration:
 
     if too_large := _too_large_numbers(data):
         raise ConfigurationError(_rendered(too_large, place_of))
-    return _checked(data, place_of)
+    return check_data(kind, data, place_of)
 
 
 def from_data(data: dict[str, Any]) -> Configuration:
     """The same for data that has no text, such as what the drill builds."""
-    return _checked(data, lambda path: "configuration")
+    return check_data(BOX, data, lambda path: "configuration")
 
 
-def _checked(data: dict[str, Any], place_of: Any) -> Configuration:
+def check_data(kind: Kind[Model], data: dict[str, Any], place_of: Any) -> Model:
+    """Checks data as it comes out of TOML; `place_of` tells where a path of it stands."""
     problems: list[Problem] = []
     configuration = None
     try:
-        configuration = Configuration.model_validate(data)
+        configuration = kind.model.model_validate(data)
     except ValidationError as error:
-        problems += [_described(details) for details in error.errors(include_url=False)]
-    problems += relation_problems(data)
+        problems += [_described(kind, details) for details in error.errors(include_url=False)]
+    problems += kind.relations(data)
     if configuration is None or problems:
         raise ConfigurationError(_rendered(problems, place_of))
     return configuration
@@ -136,20 +172,22 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN_LENGTH_MAX else text[: SHOWN_LENGTH_MAX - 3] + "..."
 
 
-def _described(details: ErrorDetails) -> Problem:
+def _described(kind_of_file: Kind[Any], details: ErrorDetails) -> Problem:
     path: Path = tuple(details["loc"])
     kind, found = details["type"], _shown(details["input"])
     context = details.get("ctx", {})
     if kind == "missing":
-        return path, "is missing" + _missing_hint(path)
+        return path, "is missing" + kind_of_file.hints.get(path, "")
     if kind == "extra_forbidden":
-        return path, unknown("unknown key", str(path[-1]), _allowed_keys(path[:-1]))
+        return path, unknown(
+            "unknown key", str(path[-1]), _allowed_keys(kind_of_file.model, path[:-1])
+        )
     if kind in _TYPE_WORDS:
         return path, f"found {found}; {_TYPE_WORDS[kind]} is needed"
     if kind == "literal_error":
         return path, f"found {found}; allowed: {context['expected']}"
     if kind in ("greater_than_equal", "less_than_equal"):
-        return path, f"found {found}; allowed: {_range_of(path)}"
+        return path, f"found {found}; allowed: {_range_of(kind_of_file.model, path)}"
     if kind == "string_pattern_mismatch" and path[-1:] == ("device",):
         return path, f"found {found}; a device has no spaces in it"
     if kind == "string_pattern_mismatch":
@@ -169,16 +207,7 @@ def _size_range(context: dict[str, Any]) -> str:
     return f"at most {context['max_length']}"
 
 
-def _missing_hint(path: Path) -> str:
-    if path == ("port",):
-        return "; a box needs at least one [[port]] table"
-    if path == ("element",):
-        return "; a box needs at least one [[element]] table"
-    return ""
-
-
-def _model_at(path: Path) -> type[BaseModel]:
-    model: type[BaseModel] = Configuration
+def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
     for key in path:
         if not isinstance(key, int):
             annotation: Any = model.model_fields[key].annotation
@@ -186,14 +215,15 @@ def _model_at(path: Path) -> type[BaseModel]:
     return model
 
 
-def _allowed_keys(path: Path) -> list[str]:
-    return list(_model_at(path).model_fields)
+def _allowed_keys(model: type[BaseModel], path: Path) -> list[str]:
+    return list(_model_at(model, path).model_fields)
 
 
-def _range_of(path: Path) -> str:
+def _range_of(model: type[BaseModel], path: Path) -> str:
     """The bounds of a number, read from the JSON schema of the table it stands in."""
     last_name = max(index for index, key in enumerate(path) if isinstance(key, str))
-    schema = _model_at(path[:last_name]).model_json_schema()["properties"][path[last_name]]
+    table = _model_at(model, path[:last_name])
+    schema = table.model_json_schema()["properties"][path[last_name]]
     for choice in (schema, *schema.get("anyOf", ())):
         bounds = choice.get("items", choice)
         if "minimum" in bounds:

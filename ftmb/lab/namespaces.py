@@ -99,9 +99,14 @@ def remove_directory() -> None:
 
 def enter(name: str) -> None:
     """Moves the calling thread, and it alone, into the namespace."""
-    descriptor = os.open(DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
+    enter_path(DIRECTORY / name)
+
+
+def enter_path(path: str | Path) -> None:
+    """The same for one that has no name, such as /proc/PID/ns/net."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _check(_libc.setns(descriptor, CLONE_NEWNET), name)
+        _check(_libc.setns(descriptor, CLONE_NEWNET), str(path))
     finally:
         os.close(descriptor)
 

@@ -13,7 +13,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ftmb.processes.journal import note
 CLAIM_PATIENCE_S = 1.0  # a box that was killed is still giving back what it had
 PAGES_NEEDED = 64  # huge pages of 2 MiB for EAL and the ports' packets
 MEMORY_MIB_WITHOUT = 256
+DRIVERS = ("af_xdp", "af_packet")  # of the kernel's interfaces
 FREE_PAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
 
 
@@ -75,15 +76,18 @@ def is_interface(device: str) -> bool:
     return True
 
 
-def candidates(device: str, index: int, descriptors: int) -> list[str]:
+def candidates(
+    device: str, index: int, descriptors: int, drivers: Sequence[str] = DRIVERS
+) -> list[str]:
     """The DPDK device strings to try for a configured device, best first."""
     if not is_interface(device):
         return [device]
     frames = max(descriptors, 2048)
-    return [
-        f"net_af_xdp{index},iface={device}",
-        f"net_af_packet{index},iface={device},framecnt={frames},qdisc_bypass=1",
-    ]
+    arguments = {
+        "af_xdp": f"net_af_xdp{index},iface={device}",
+        "af_packet": f"net_af_packet{index},iface={device},framecnt={frames},qdisc_bypass=1",
+    }
+    return [arguments[driver] for driver in drivers]
 
 
 def interface_of(device: str) -> str | None:
@@ -121,12 +125,12 @@ def claim(interface: str) -> socket.socket:
 class OpenPort:
     """An open device, and the interface below it, if it is one of the kernel's."""
 
-    def __init__(self, port: dict[str, Any], index: int) -> None:
+    def __init__(self, port: dict[str, Any], index: int, drivers: Sequence[str] = DRIVERS) -> None:
         interface = interface_of(port["device"])
         self.claim = claim(interface) if interface else None
         self.interface = plain_interface(port) if is_interface(port["device"]) else None
         try:
-            self.port, self.device = open_device(port, index)
+            self.port, self.device = open_device(port, index, drivers)
         except dpdk.PortError:
             self._restore()
             raise
@@ -155,10 +159,12 @@ def plain_interface(port: dict[str, Any]) -> offloads.Plain:
     return plain
 
 
-def open_device(port: dict[str, Any], index: int) -> tuple[dpdk.DpdkPort, str]:
+def open_device(
+    port: dict[str, Any], index: int, drivers: Sequence[str] = DRIVERS
+) -> tuple[dpdk.DpdkPort, str]:
     """The opened port and the device string that it was opened by; PortError if none works."""
     reasons: list[str] = []
-    for device in candidates(port["device"], index, port["descriptors"]):
+    for device in candidates(port["device"], index, port["descriptors"], drivers):
         try:
             opened = dpdk.DpdkPort(
                 device,

@@ -34,7 +34,8 @@ TESTS = {
     "address": [
         "tests/native/test_threads.py", "tests/native/test_process.py",
         "tests/native/test_output_record.py", "tests/native/test_steering.py",
-        "tests/native/test_address_resolution.py", "tests/elements/test_monitor.py",
+        "tests/native/test_address_resolution.py", "tests/native/test_pktgen.py",
+        "tests/elements/test_monitor.py",
         "tests/elements/test_pipeline.py", "tests/elements/test_nat_malformed.py",
     ],
     "thread": [
