@@ -50,7 +50,7 @@ struct worker_status {
     _Atomic uint64_t access_consumed; /* position in the access log */
     _Atomic uint64_t bursts;
     _Atomic uint64_t packets;
-    _Atomic uint64_t busy_cycles; /* of the time stamp counter, in bursts that found packets */
+    _Atomic uint64_t busy_cycles; /* of the time stamp counter, in steps that did something */
     _Atomic uint64_t pals;
     _Atomic uint64_t digests_compared;
     _Atomic uint64_t digests_mismatched;

@@ -2,6 +2,7 @@
 #include "standby/replay.h"
 
 #include "host/crash_point.h"
+#include "host/cycles.h"
 #include "host/process.h"
 #include "log/digest.h"
 #include "master/worker.h"
@@ -70,6 +71,7 @@ bool replay_is_far_behind(const struct worker *worker) {
 
 int replay_step(struct worker *worker) {
     struct replay *replay = &worker->replay;
+    uint64_t start = cycles_now();
     const struct access_record *record = next_record(worker);
     if (record == NULL) {
         return WORKER_IDLE;
@@ -96,5 +98,6 @@ int replay_step(struct worker *worker) {
     atomic_store_explicit(&status->access_consumed, replay->position, memory_order_release);
     atomic_store_explicit(&status->replayed, worker->state->record_number, memory_order_release);
     POINT(REPLAYED, worker->context.worker, worker->state->record_number);
+    status_add(&status->busy_cycles, cycles_now() - start);
     return WORKER_BUSY;
 }
