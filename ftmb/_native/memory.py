@@ -69,6 +69,15 @@ class GeneratorPort:
         """Starts sending `total` frames."""
         lib.generator_port_send(self.pointer, total, interval_ns)
 
+    def set_lengths(self, lengths: Any) -> None:
+        """An array of 16-bit numbers, one for each frame, of which each is in `length` bytes."""
+        self._lengths = ffi.from_buffer("uint16_t[]", lengths)
+        lib.generator_port_set_lengths(self.pointer, self._lengths)
+
+    def set_window(self, sink: GeneratorPort | None, window: int = 0) -> None:
+        """No more than `window` frames on their way to `sink`; None: as many as there come."""
+        lib.generator_port_set_window(self.pointer, sink.pointer if sink else ffi.NULL, window)
+
     def left(self) -> int:
         """Frames still to be sent."""
         return int(lib.generator_port_left(self.pointer))

@@ -145,6 +145,9 @@ struct generator_port *generator_port_create(uint8_t *frames, uint32_t count, ui
 void generator_port_destroy(struct generator_port *port);
 struct port *generator_port_base(struct generator_port *port);
 void generator_port_send(struct generator_port *port, uint64_t total, uint64_t interval_ns);
+void generator_port_set_lengths(struct generator_port *port, const uint16_t *lengths);
+void generator_port_set_window(struct generator_port *port, const struct generator_port *sink,
+                               uint64_t window);
 uint64_t generator_port_left(const struct generator_port *port);
 uint64_t generator_port_samples(const struct generator_port *port);
 uint64_t cycles_now(void);
@@ -294,6 +297,8 @@ void process_stop(struct process *process);
 void process_hold_workers(struct process *process);
 void process_release_workers(struct process *process);
 int process_step(struct process *process, uint32_t worker);
+uint64_t stepping_logger(struct logger *logger);
+uint64_t stepping_process(struct process *process);
 uint64_t process_replayed(const struct process *process, uint32_t worker);
 uint64_t process_state_digest(const struct process *process);
 uint64_t process_state_size(const struct process *process);

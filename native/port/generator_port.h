@@ -24,6 +24,12 @@ struct generator_port;
 struct generator_port *generator_port_create(uint8_t *frames, uint32_t count, uint16_t length,
                                              uint32_t *samples, uint64_t samples_max);
 void generator_port_destroy(struct generator_port *port);
+/* Frame i has lengths[i] bytes (borrowed), `length` at most, instead of `length` each. */
+void generator_port_set_lengths(struct generator_port *port, const uint16_t *lengths);
+/* No more than `window` frames between this port and `sink` (borrowed): full speed without loss,
+ * as long as the elements drop nothing. */
+void generator_port_set_window(struct generator_port *port, const struct generator_port *sink,
+                               uint64_t window);
 struct port *generator_port_base(struct generator_port *port);
 
 /* Starts `total` frames, one each `interval_ns`, or as fast as they are taken if 0. */
