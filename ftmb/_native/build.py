@@ -25,6 +25,7 @@ HEADERS = {
         "host/logger.h",
         "host/process.h",
         "host/snapshot.h",
+        "host/stepping.h",
         "input_logger/steering.h",
         "pktgen/loop.h",
         "port/address_resolution.h",

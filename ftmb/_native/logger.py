@@ -183,6 +183,10 @@ class Logger:
         """One round at this time, without a packet thread; how much was moved."""
         return int(lib.logger_step(self.pointer, now_ns))
 
+    def step_until_quiet(self) -> int:
+        """Rounds without a packet thread until there is nothing to do; their cycles."""
+        return int(lib.stepping_logger(self.pointer))
+
     def change_master(self, peer: Peer | None) -> bool:
         """Fence, cut, and the next master; returns when it is done.
 

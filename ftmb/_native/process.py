@@ -146,6 +146,10 @@ class Process:
         """One step of one worker on this thread; whether it found anything to do."""
         return bool(lib.process_step(self.pointer, worker))
 
+    def step_until_idle(self) -> int:
+        """All workers in turn on this thread, until none finds anything to do; the steps made."""
+        return int(lib.stepping_process(self.pointer))
+
     def is_fenced(self) -> bool:
         """Whether another master's epoch has come: this process has no way out any more."""
         return bool(lib.phase_of_process(self._page) == lib.PHASE_FENCED)
