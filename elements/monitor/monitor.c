@@ -5,7 +5,9 @@
  *
  * A packet is counted and sent on to the other port with nothing changed, except that, if `stamp`
  * is set, the running total is written over the last eight bytes of its payload: then the outside
- * sees the order in which the workers counted, and a replay that got it wrong would show.
+ * sees the order in which the workers counted, and a replay that got it wrong would show. With
+ * `sample_percent` only so many of the flows are counted, chosen by a hash, as collectors do whom
+ * every packet would be too many.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,6 +23,7 @@ struct monitor_config {
     uint8_t first, second; /* ports */
     uint8_t stamp;
     uint32_t hosts_max;
+    uint32_t sample_percent;
 };
 
 struct monitor_host {
@@ -57,6 +60,13 @@ static const struct ftmb_option monitor_options[] = {
      .minimum = 1024,
      .maximum = 1U << 26,
      .initial = "65536"},
+    {.name = "sample_percent",
+     .help = "how many in a hundred flows are counted",
+     .type = FTMB_OPTION_UNSIGNED,
+     .offset = offsetof(struct monitor_config, sample_percent),
+     .minimum = 0,
+     .maximum = 100,
+     .initial = "100"},
     {.name = "stamp",
      .help = "write the running total over the last 8 bytes of each packet",
      .type = FTMB_OPTION_BOOLEAN,
@@ -164,6 +174,13 @@ static void count_packet(struct ftmb_context *context, const struct monitor_conf
     }
 }
 
+/* By the flow's hash, stirred, since its upper bits have chosen the worker already. */
+static bool is_counted(const struct monitor_config *config, const struct ftmb_packet *packet) {
+    uint32_t stirred = packet->hash * 0x9e3779b1U;
+    return config->sample_percent == 100 ||
+           (((uint64_t)(stirred ^ stirred >> 16) & 0xffffU) * 100U >> 16) < config->sample_percent;
+}
+
 static void monitor_process(struct ftmb_context *context, struct ftmb_packet **packets,
                             uint32_t count) {
     const struct monitor_config *config = context->config;
@@ -174,7 +191,9 @@ static void monitor_process(struct ftmb_context *context, struct ftmb_packet **p
             continue;
         }
         packet->port_out = packet->port_in == config->first ? config->second : config->first;
-        count_packet(context, config, packet);
+        if (is_counted(config, packet)) {
+            count_packet(context, config, packet);
+        }
     }
 }
 

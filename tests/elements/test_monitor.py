@@ -47,3 +47,18 @@ def test_a_port_that_is_not_its_own_is_counted(make_box: Callable[..., Box]) -> 
     box.inject("third", frame(1, 1))
     assert box.run() == []
     assert box.drops() == {"monitor": {"other_port": 1}}
+
+
+@pytest.mark.parametrize("percent", [0, 30, 100])
+def test_a_share_of_the_flows_is_counted(make_box: Callable[..., Box], percent: int) -> None:
+    box = make_box([("monitor", {**OPTIONS, "sample_percent": percent})], PORTS, 2)
+    counted = []
+    for first in range(1, 401, 40):
+        for host in range(first, first + 40):
+            box.inject("left", frame(host, 0))
+        released = box.run()
+        assert len(released) == 40
+        counted += [sent for _, sent in released if sent[-8:] != bytes(8)]
+    assert counted == [] if percent == 0 else abs(len(counted) / 4 - percent) < 10
+    totals = sorted(struct.unpack("<Q", sent[-8:])[0] for sent in counted)
+    assert totals == list(range(1, len(counted) + 1))  # and those that are stay counted once
