@@ -19,6 +19,7 @@ RELEASE_MODES = {
     "checkpoint": lib.RELEASE_CHECKPOINT,
 }
 PAL_MODES = {"hand-overs": lib.PAL_HAND_OVERS, "every-access": lib.PAL_EVERY_ACCESS}
+PAL_SIZE: int = ffi.sizeof("struct pal")
 IDLE_STRATEGIES = {"spin": lib.IDLE_SPIN, "yield": lib.IDLE_YIELD, "sleep": lib.IDLE_SLEEP}
 PORT_DROPS = ("too_long", "for_other_host", "unresolved", "send_stuck", "send_short")
 RECORD_FAULTS = ("fine", "size", "epoch", "number", "input", "slot", "pal", "vector")

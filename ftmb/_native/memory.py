@@ -86,6 +86,10 @@ class GeneratorPort:
         """How many times were taken at this port, in nanoseconds, into `samples`."""
         return int(lib.generator_port_samples(self.pointer))
 
+    def discard_samples(self) -> None:
+        """What was measured up to here does not count; nothing may be on its way."""
+        lib.generator_port_discard_samples(self.pointer)
+
     def close(self) -> None:
         if self.pointer is not None:
             lib.generator_port_destroy(self.pointer)

@@ -15,7 +15,9 @@
 /* Rounds of the packet thread until one of them moves nothing; returns the cycles of the others. */
 uint64_t stepping_logger(struct logger *logger);
 /* One step of each worker after the other, until none of them finds anything to do; returns the
- * steps that did something. Their cycles are in the workers' own counters. */
+ * steps that did something. Their cycles are in the workers' own counters. A standby can follow so
+ * only a master that was stepped so, and was live from the first turn on: else a worker waits for
+ * one whose turn never comes. */
 uint64_t stepping_process(struct process *process);
 
 #endif

@@ -149,6 +149,7 @@ void generator_port_set_lengths(struct generator_port *port, const uint16_t *len
 void generator_port_set_window(struct generator_port *port, const struct generator_port *sink,
                                uint64_t window);
 uint64_t generator_port_left(const struct generator_port *port);
+void generator_port_discard_samples(struct generator_port *port);
 uint64_t generator_port_samples(const struct generator_port *port);
 uint64_t cycles_now(void);
 

@@ -49,7 +49,8 @@ static uint32_t room_of(const struct generator_port *port) {
 static uint32_t generator_port_receive(struct port *base, uint64_t now_ns, struct frame *frames) {
     struct generator_port *port = port_of(base);
     /* G1: acquire; pairs with G2, so that interval and start are seen with the count. */
-    uint64_t left = atomic_load_explicit(&port->left, memory_order_acquire);
+    uint64_t before = atomic_load_explicit(&port->left, memory_order_acquire);
+    uint64_t left = before;
     uint32_t count = 0, room = room_of(port);
     uint64_t bytes = 0;
     while (count < room && left > 0) {
@@ -67,7 +68,9 @@ static uint32_t generator_port_receive(struct port *base, uint64_t now_ns, struc
         left--;
     }
     if (count > 0) {
-        atomic_store_explicit(&port->left, left, memory_order_relaxed);
+        /* Unless another total was set meanwhile. */
+        atomic_compare_exchange_strong_explicit(&port->left, &before, left, memory_order_relaxed,
+                                                memory_order_relaxed);
         counter_add(&base->counters.received, count);
         counter_add(&base->counters.received_bytes, bytes);
         port->sent += count;
@@ -159,6 +162,10 @@ void generator_port_send(struct generator_port *port, uint64_t total, uint64_t i
 
 uint64_t generator_port_left(const struct generator_port *port) {
     return atomic_load_explicit(&port->left, memory_order_relaxed);
+}
+
+void generator_port_discard_samples(struct generator_port *port) {
+    atomic_store_explicit(&port->sample_count, 0, memory_order_release);
 }
 
 uint64_t generator_port_samples(const struct generator_port *port) {

@@ -35,6 +35,8 @@ struct port *generator_port_base(struct generator_port *port);
 /* Starts `total` frames, one each `interval_ns`, or as fast as they are taken if 0. */
 void generator_port_send(struct generator_port *port, uint64_t total, uint64_t interval_ns);
 uint64_t generator_port_left(const struct generator_port *port);
+/* What was measured up to here does not count; nothing may be on its way. */
+void generator_port_discard_samples(struct generator_port *port);
 uint64_t generator_port_samples(const struct generator_port *port);
 
 #endif
