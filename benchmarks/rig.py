@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The real loggers, a master and (protected) a standby in one process, each on its core.
 
-The master's worker has a core to itself; generator, loggers and the standby's worker share the
-others. Ports are in memory.
+The master's first worker has a core to itself as far as there are cores; generator, loggers and the
+standby's workers share the others. Ports are in memory. Without a packet thread the rounds of the
+loggers are made by the caller, so that each role can be given the whole machine in its turn.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
-from dataclasses import dataclass
-from mmap import mmap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from benchmarks.traffic import FRAME_SIZE
+from benchmarks.traffic import Traffic
 from ftmb._native.elements import Pipeline
 from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings
 from ftmb._native.memory import GeneratorPort, cycles
@@ -22,7 +25,28 @@ from ftmb._native.process import Process, ProcessSettings
 
 PORTS = ["inside", "outside"]
 QUIET_SECONDS = 60.0
-PORTION = 400_000  # packets that the input log can hold at once
+INPUT_MIB, ACCESS_MIB, OUTPUT_MIB = 64, 16, 64  # logs of each worker, unless said otherwise
+STANDBY_IDLE = "sleep"
+PORTION = 400_000  # small packets that the input log can hold at once
+WARM_UP_PORTIONS = 3  # more than once round each log
+RECORD_ROOM = 96  # bytes of the log for a packet beside its own: header, padding, what shares it
+
+
+@cache
+def available_cores() -> list[int]:
+    """Those that this process may use; asked once, before it sets its own thread aside."""
+    return sorted(os.sched_getaffinity(0))
+
+
+@contextlib.contextmanager
+def beside_master() -> Iterator[None]:
+    """The caller's thread, and what it forks, stays off the master's core."""
+    everything = available_cores()
+    os.sched_setaffinity(0, everything[:-1] or everything)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, everything)
 
 
 @dataclass(frozen=True)
@@ -36,10 +60,18 @@ class Cores:
     @classmethod
     def choose(cls) -> Cores:
         """The master alone on the last core; the standby apart from the loggers if it can be."""
-        available = sorted(os.sched_getaffinity(0))
+        available = available_cores()
         return cls(available[0], available[-1], available[1 if len(available) > 2 else 0])
 
 
+def worker_cores(workers: int, first: int) -> list[int]:
+    """One core after the other from `first` on, round and round."""
+    available = available_cores()
+    start = available.index(first)
+    return [available[(start + worker) % len(available)] for worker in range(workers)]
+
+
+@cache
 def cycles_per_second() -> float:
     """Of the cycle counter, against the monotonic clock."""
     start_cycles, start = cycles(), time.monotonic()
@@ -48,27 +80,36 @@ def cycles_per_second() -> float:
 
 
 class Rig:
-    """One box of one worker between two generator ports."""
+    """One box between two generator ports."""
 
     def __init__(
         self,
         element: str,
         options: dict[str, Any],
-        frames: bytearray | mmap,
+        traffic: Traffic,
         *,
         protected: bool,
         idle: str = "spin",
         samples: Any = None,
-        input_mib: int = 64,
+        input_mib: int = INPUT_MIB,
+        workers: int = 1,
+        has_packet_thread: bool = True,
+        has_worker_threads: bool = True,
+        logger_changes: dict[str, Any] | None = None,
+        process_changes: dict[str, Any] | None = None,
     ) -> None:
         self.cores = Cores.choose()
         self.protected = protected
-        self.pipeline = Pipeline([{"element": element, "options": options}], PORTS, 1)
-        settings = LoggerSettings(
-            1, idle, input_mib * MEBIBYTE, 16 * MEBIBYTE, 64 * MEBIBYTE, is_logged=protected
-        )
-        self.logger = Logger(settings, self.pipeline)
-        self.source = GeneratorPort(frames, FRAME_SIZE)
+        self.workers = workers
+        self.traffic = traffic
+        self.pipeline = Pipeline([{"element": element, "options": options}], PORTS, workers)
+        sizes = (size * MEBIBYTE for size in (input_mib, ACCESS_MIB, OUTPUT_MIB))
+        settings = LoggerSettings(workers, idle, *sizes, is_logged=protected)
+        self.process_changes = process_changes or {}
+        self.logger = Logger(replace(settings, **(logger_changes or {})), self.pipeline)
+        self.source = GeneratorPort(traffic.frames, traffic.stride)
+        if traffic.lengths is not None:
+            self.source.set_lengths(traffic.lengths)
         self.sink = GeneratorPort(bytearray(1), 0, samples)
         self.logger.add_port("inside", self.source.base())
         self.logger.add_port("outside", self.sink.base())
@@ -76,14 +117,21 @@ class Rig:
         self.master = self._process(1)
         self.logger.change_master(self.master_peer)
         self.standby: Process | None = None
+        self.packets: threading.Thread | None = None
         if protected:
             self.standby = self._process(2)
             self.logger.set_standby(self.standby_peer)
-            self.standby.start([self.cores.standby], "sleep")
-        self.master.start([self.cores.master], idle)
-        self.packets = threading.Thread(target=self.logger.run, args=(self.cores.loggers,))
-        self.logger.expect_thread()
-        self.packets.start()
+        if has_worker_threads:
+            self._start_workers(idle)
+        if has_packet_thread:
+            self.packets = threading.Thread(target=self.logger.run, args=(self.cores.loggers,))
+            self.logger.expect_thread()
+            self.packets.start()
+
+    def _start_workers(self, idle: str) -> None:
+        if self.standby is not None:
+            self.standby.start(worker_cores(self.workers, self.cores.standby), STANDBY_IDLE)
+        self.master.start(worker_cores(self.workers, self.cores.master), idle)
 
     def _process(self, epoch: int) -> Process:
         peer = self.logger.add_peer(epoch)
@@ -91,47 +139,103 @@ class Rig:
             self.master_peer = peer
         else:
             self.standby_peer = peer
-        settings = ProcessSettings(epoch, 1, self.protected, 4096 * MEBIBYTE, 0)
-        page, inputs, accesses = self.logger.descriptors()
-        process = Process(settings, self.pipeline, page, peer.page_descriptor)
-        process.attach_logs([inputs], [accesses], peer.output_descriptors)
+        settings = ProcessSettings(epoch, self.workers, self.protected, 4096 * MEBIBYTE, 0)
+        descriptors = self.logger.descriptors()
+        inputs, accesses = descriptors[1 : 1 + self.workers], descriptors[1 + self.workers :]
+        settings = replace(settings, **self.process_changes)
+        process = Process(settings, self.pipeline, descriptors[0], peer.page_descriptor)
+        process.attach_logs(inputs, accesses, peer.output_descriptors)
         return process
 
-    def warm_up(self, packets: int) -> None:
-        """Every flow known and every page touched; in portions that the input log has room for."""
+    @property
+    def portion(self) -> int:
+        """Packets that the logs can hold at once."""
+        log_bytes = self.logger.settings.input_size * self.workers
+        return min(PORTION, int(log_bytes / (self.traffic.mean_size + RECORD_ROOM) / 2))
+
+    def warm_up(self, packets: int | None = None) -> None:
+        """Every flow known and every page of the logs touched, in portions that they can hold."""
+        if packets is None:
+            packets = max(self.traffic.count, WARM_UP_PORTIONS * self.portion)
         while packets > 0:
-            self.source.send(min(packets, PORTION))
+            self.source.send(min(packets, self.portion))
             self.wait_until_sent()
-            packets -= PORTION
+            packets -= self.portion
 
     def wait_until_sent(self) -> None:
         """Until every frame has been logged, processed, released and replayed."""
+        self.wait_for(lambda: self._is_released() and self.is_replayed())
+
+    def wait_until_released(self) -> None:
+        """Until every frame has left, whether or not the standby has followed."""
+        self.wait_for(self._is_released)
+
+    def wait_until_logged(self) -> None:
+        """Until the generator has nothing left to send."""
+        self.wait_for(lambda: self.source.left() == 0)
+
+    def wait_for(self, is_done: Callable[[], bool]) -> None:
+        """TimeoutError if it does not come about."""
         deadline = time.monotonic() + QUIET_SECONDS
-        while not self._is_quiet():
+        while not is_done():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not done: {self.logger.queue_counts(0)}")
-            time.sleep(0.02)  # the waiting thread must not take the cores that are measured
+            time.sleep(0.005)  # the waiting thread must not take the cores that are measured
 
-    def _is_quiet(self) -> bool:
-        counts = self.logger.queue_counts(0)
-        if self.source.left() or counts["logged"] - counts["consumed"] > 2:
+    def _is_released(self) -> bool:
+        if self.source.left():
             return False
-        behind = self.protected and self.standby_peer.replayed()[0] + 2 < counts["committed"]
-        return counts["released"] == counts["received"] and not behind
+        every = [self.logger.queue_counts(worker) for worker in range(self.workers)]
+        if any(counts["released"] != counts["received"] for counts in every):
+            return False
+        sent = self.logger.port_counts("inside")["received"]
+        return bool(self.logger.port_counts("outside")["sent"] + self.dropped() >= sent)
 
-    def master_counts(self) -> dict[str, Any]:
-        """The master worker's counters."""
-        return self.master_peer.worker_counts(0)
+    def is_replayed(self) -> bool:
+        """Whether the standby has followed, but for the last ticks."""
+        if not self.protected:
+            return True
+        replayed = self.standby_peer.replayed()
+        committed = [
+            self.logger.queue_counts(worker)["committed"] for worker in range(self.workers)
+        ]
+        return all(done + 2 >= due for done, due in zip(replayed, committed, strict=True))
+
+    def master_counts(self, worker: int = 0) -> dict[str, Any]:
+        """A worker's counters."""
+        return self.master_peer.worker_counts(worker)
+
+    def sum_of(self, role: str, counter: str) -> int:
+        """A counter of the "master" or the "standby", over its workers."""
+        peer = self.master_peer if role == "master" else self.standby_peer
+        return sum(int(peer.worker_counts(worker)[counter]) for worker in range(self.workers))
 
     def dropped(self) -> int:
         """Packets that did not come through: a measurement with any is none."""
-        drops = self.master_counts()
-        inside = sum(map(sum, drops["drops"])) + sum(drops["worker_drops"])
-        return int(inside) + self.logger.queue_counts(0)["dropped"]
+        inside = 0
+        for worker in range(self.workers):
+            counts = self.master_counts(worker)
+            inside += sum(map(sum, counts["drops"])) + sum(counts["worker_drops"])
+            inside += self.logger.queue_counts(worker)["dropped"]
+        return int(inside)
+
+    def check(self) -> None:
+        """The same if packets are missing."""
+        sent = self.logger.port_counts("inside")["received"]
+        received = self.logger.port_counts("outside")["sent"]
+        if self.dropped() or sent != received:
+            raise RuntimeError(f"{sent - received} of {sent} packets are missing")
+        self.check_digests()
+
+    def check_digests(self) -> None:
+        """RuntimeError if master and standby disagree."""
+        if self.protected and self.sum_of("standby", "digests_mismatched"):
+            raise RuntimeError("the standby's packets differ from the master's")
 
     def close(self) -> None:
         self.logger.stop()
-        self.packets.join()
+        if self.packets is not None:
+            self.packets.join()
         self.master.close()
         if self.standby is not None:
             self.standby.close()

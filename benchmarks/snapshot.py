@@ -8,25 +8,41 @@ replica is smaller. There is no standby, as there is none when a snapshot is tak
 
 from __future__ import annotations
 
-import mmap
+import contextlib
 import os
 import statistics
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.rig import Rig
-from benchmarks.throughput import OPTIONS
+from benchmarks.rig import Rig, available_cores
+from benchmarks.throughput import options_of
 from benchmarks.traffic import flows
+from ftmb.priority import REPLICA_NICE, come_first
 
 RATE = 200_000  # packets a second while snapshots are taken
 SNAPSHOTS = 21
 
 
-def one_snapshot(rig: Rig) -> tuple[float, float]:
+@contextlib.contextmanager
+def as_replica() -> Iterator[None]:
+    """The caller's thread has the priority and the cores of the thread that forks in a replica."""
+    cores, nice = os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0)
+    os.sched_setaffinity(0, available_cores())
+    come_first(REPLICA_NICE)
+    try:
+        yield
+    finally:
+        come_first(nice)
+        os.sched_setaffinity(0, cores)
+
+
+def take(rig: Rig) -> tuple[float, float]:
     """(pause in microseconds, milliseconds until it is written)."""
     descriptor = os.memfd_create("snapshot")
     start = time.monotonic()
-    begun = rig.master.begin_snapshot(descriptor)
+    with as_replica():
+        begun = rig.master.begin_snapshot(descriptor)
     _, status = os.waitpid(begun.child, 0)
     os.close(descriptor)
     if status != 0:
@@ -34,18 +50,14 @@ def one_snapshot(rig: Rig) -> tuple[float, float]:
     return begun.pause_ns / 1000, (time.monotonic() - start) * 1000
 
 
-def measure(flow_count: int) -> dict[str, Any]:
-    """Pauses over SNAPSHOTS snapshots."""
-    options = {**OPTIONS["nat"], "sessions_max": max(65536, flow_count * 5 // 4)}
-    sent = flows(flow_count)
-    frames = mmap.mmap(-1, len(sent))
-    frames[:] = bytes(sent)
-    frames.madvise(mmap.MADV_DONTFORK)  # the traffic is no part of a replica
-    del sent
-    with Rig("nat", options, frames, protected=False, idle="sleep") as rig:
-        rig.warm_up(2 * flow_count)
+def measure(flow_count: int, snapshots: int = SNAPSHOTS) -> dict[str, Any]:
+    """Pauses over so many snapshots."""
+    sessions = max(65536, flow_count * 5 // 4)
+    options = {**options_of("nat", flow_count), "sessions_max": sessions}
+    with Rig("nat", options, flows(flow_count), protected=False, idle="sleep") as rig:
+        rig.warm_up()
         rig.source.send(RATE * 600, 10**9 // RATE)
-        taken = [one_snapshot(rig) for _ in range(SNAPSHOTS)]
+        taken = [take(rig) for _ in range(snapshots)]
         rig.source.send(0)
         rig.wait_until_sent()
     pauses = [pause for pause, _ in taken]
@@ -56,5 +68,6 @@ def measure(flow_count: int) -> dict[str, Any]:
             "max": round(max(pauses), 1),
         },
         "written_ms_p50": round(statistics.median(written for _, written in taken), 1),
-        "snapshots": SNAPSHOTS,
+        "snapshots": snapshots,
+        "command": f"python -m benchmarks snapshot --flows {flow_count}",
     }
