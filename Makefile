@@ -42,7 +42,7 @@ format: setup ## Formats Python and C in place
 lint: setup native ## Style, types, formatting of C, house rules
 	scripts/lint.sh
 
-bench: setup native ## Throughput and latency, written to build/bench/report.json
+bench: setup native ## What protection costs, all of it: build/bench/report.html (BENCH=--quick)
 	$(PYTHON) -m benchmarks $(BENCH)
 
 clean: ## Removes what was built; keeps .venv/

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What `python -m benchmarks all` measures, in which order, and about how long each takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import (
+    failover,
+    latency,
+    log_bytes,
+    memory,
+    pipelined,
+    scaling,
+    shared,
+    snapshot,
+    start,
+    throughput,
+)
+
+ELEMENTS = ("forward", "monitor", "nat")
+MATRIX = (
+    *((element, flows) for flows in (10_000, 1_000_000) for element in ELEMENTS),
+    *(("nat", flows) for flows in (1_000, 100_000, 10_000_000)),
+)
+ROUNDS, ROUNDS_QUICK = 11, 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """One measurement: what is shown meanwhile, seconds on two cores, and the sections it gives."""
+
+    name: str
+    seconds: float
+    measure: Callable[[], dict[str, Any]]
+
+
+def throughput_step(element: str, flows: int, rounds: int) -> Step:
+    seconds = 1 + rounds * 0.15 + flows * 6e-6
+    return Step(
+        f"throughput, {element}, {flows:,} flows",
+        seconds,
+        lambda: {"throughput": {element: {str(flows): throughput.measure(element, flows, rounds)}}},
+    )
+
+
+def size_step(element: str, size: str, rounds: int) -> Step:
+    return Step(
+        f"frame size {size}, {element}",
+        1 + rounds * 0.1,
+        lambda: {
+            "sizes": {element: {size: throughput.measure_size(element, size, 10_000, rounds)}}
+        },
+    )
+
+
+def pipelined_step(element: str, flows: int, rounds: int) -> Step:
+    return Step(
+        f"port to port, {element}, {flows:,} flows",
+        rounds * 2.4,
+        lambda: {"pipelined": {element: {str(flows): pipelined.measure(element, flows, rounds)}}},
+    )
+
+
+def snapshot_step(flows: int) -> Step:
+    return Step(
+        f"snapshots, {flows:,} flows",
+        3 + flows * 1e-5,
+        lambda: {"snapshot": {str(flows): snapshot.measure(flows)}},
+    )
+
+
+def failover_step(flows: int, kills: int) -> Step:
+    return Step(
+        f"failover, {flows:,} flows",
+        8 + kills * 1.2 + flows * 2e-5,
+        lambda: {"failover": {str(flows): failover.measure(flows, kills)}},
+    )
+
+
+def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
+    """The quick ones leave out what takes long, nothing of what is measured."""
+    for element, flows in MATRIX:
+        if flows <= (10_000 if quick else 10_000_000):
+            yield throughput_step(element, flows, rounds)
+    few = min(rounds, 5)
+    for element in ("forward", "nat"):
+        for size in throughput.SIZES:
+            yield size_step(element, size, few)
+    for element in ELEMENTS:
+        yield pipelined_step(element, 10_000, min(rounds, 3))
+    yield Step("shared state, 2 workers", 2 + rounds * 0.4,
+               lambda: {"shared": {"2": shared.measure(2, rounds)}})  # fmt: skip
+    latency_rounds = min(rounds, 7)
+    yield Step("latency", 6 + latency_rounds * 7,
+               lambda: {"latency_us": latency.measure(latency_rounds)})  # fmt: skip
+    for flows in (10_000, 100_000) if quick else (10_000, 100_000, 1_000_000):
+        yield snapshot_step(flows)
+    yield Step("bytes of log", 6, lambda: {"log_bytes": log_bytes.measure()})
+    yield Step("memory", 6, lambda: {"memory": memory.measure(100_000 if quick else 1_000_000)})
+    yield Step("start", 4, lambda: {"start": start.measure(2 if quick else 5)})
+    for flows in (1_000, 10_000) if quick else (1_000, 10_000, 100_000, 1_000_000):
+        yield failover_step(flows, 3 if quick else 15)
+    yield Step("scaling", 20 if quick else 60,
+               lambda: {"scaling": scaling.measure(1 if quick else 3, quick=quick)})  # fmt: skip
