@@ -104,11 +104,6 @@ def master_rate(rig: Rig) -> float:
     return float(packets / busy / 1e6)
 
 
-def one_round(rig: Rig, _cycles_per_second: float = 0.0) -> float:
-    """The master's rate alone, for those who compare settings of it."""
-    return master_rate(rig)
-
-
 def role_cycles(rig: Rig) -> dict[str, float]:
     """Cycles a packet of each role, which take turns."""
     started = _busy(rig)
