@@ -102,7 +102,7 @@ def main(context: click.Context, rounds: int, quick: bool) -> None:
 @rounds_option
 @click.option("--quick", is_flag=True, help="few flows, few rounds")
 def measure_all(rounds: int, quick: bool) -> None:
-    """Every measurement, one after the other (about 12 minutes on 2 cores)."""
+    """Every measurement, one after the other (about 8 minutes on 2 cores)."""
     rounds = min(rounds, plan.ROUNDS_QUICK) if quick else rounds
     command = f"python -m benchmarks all --rounds {rounds}" + (" --quick" if quick else "")
     store.update({"command": command}, draws=False)

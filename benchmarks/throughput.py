@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.rig import Rig, beside_master, cycles_per_second
+from benchmarks.scheduling import Observation
 from benchmarks.spread import limits, median, ratio
 from benchmarks.traffic import Traffic, flows, imix_flows, sized_flows
 
@@ -63,6 +64,7 @@ class Series:
     protected: Rounds = field(default_factory=Rounds)
     unprotected: Rounds = field(default_factory=Rounds)
     bytes_per_packet: float = 0.0
+    scheduling: dict[str, Any] = field(default_factory=dict)  # over all rounds of both sides
 
     def summary(self) -> dict[str, Any]:
         """Medians and spread; the ratios are the medians of the rounds' own ratios."""
@@ -87,6 +89,7 @@ class Series:
                 ),
             },
             "rounds": len(a.rates),
+            "scheduling": self.scheduling,
         }
 
 
@@ -141,12 +144,14 @@ def compare(element: str, options: dict[str, Any], traffic: Traffic, rounds: int
         sides = ((protected, series.protected), (unprotected, series.unprotected))
         for rig, _ in sides:
             rig.warm_up()
+        before = Observation.now()
         for _ in range(rounds):
             for rig, side in sides:
                 side.rates.append(master_rate(rig))
             for rig, side in sides:
                 for role, cycles in role_cycles(rig).items():
                     side.cycles[role].append(cycles)
+        series.scheduling = Observation.now().since(before)
         for rig, _ in sides:
             rig.check()
     return series

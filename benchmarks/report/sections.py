@@ -31,6 +31,7 @@ def _throughput(section: Section) -> list[Table]:
             "unprotected Mpps",
             "ratio",
             "ns a packet, protected",
+            "threads waited for a core, ms",
         ),
         note=f"{SEVERAL}; the master always finds full bursts, so it alone is the limit",
         command="python -m benchmarks throughput",
@@ -47,6 +48,12 @@ def _throughput(section: Section) -> list[Table]:
     return [rates, cycles]
 
 
+def waited_ms(scheduling: Section) -> float | None:
+    """All threads together: how far to trust a round on a machine that has other things to do."""
+    threads = scheduling.get("threads")
+    return None if threads is None else float(sum(one["waited_ms"] for one in threads.values()))
+
+
 def _throughput_row(rates: Table, cycles: Table, element: str, what: object, row: Section) -> None:
     rates.add(
         element,
@@ -55,6 +62,7 @@ def _throughput_row(rates: Table, cycles: Table, element: str, what: object, row
         between(row["unprotected_mpps"], row["unprotected_spread"]),
         row["ratio"],
         row["protected_ns_per_packet"],
+        waited_ms(row.get("scheduling", {})),
     )
     parts = row.get("cycles_per_packet")
     for side in ("protected", "unprotected") if parts else ():
@@ -73,6 +81,7 @@ def _sizes(section: Section) -> list[Table]:
             "unprotected Mpps",
             "ratio",
             "ns a packet, protected",
+            "threads waited for a core, ms",
         ),
         note=f"{SEVERAL}; imix: 7 of 64, 4 of 594 and 1 of 1,518 bytes",
         command="python -m benchmarks sizes",
