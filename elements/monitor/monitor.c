@@ -14,8 +14,11 @@
 
 #include "ftmb_element.h"
 
-#define MONITOR_STRIPES 256U /* shared variables over the table; a power of two */
-#define MONITOR_PROBES 8U    /* places a host may be at */
+#define MONITOR_STRIPES_MIN 16U /* shared variables over the table */
+/* More workers meet less often with more stripes; with fewer, a burst takes fewer of them. */
+#define MONITOR_STRIPES_PER_WORKER 8U
+#define MONITOR_PROBES 8U /* places a host may be at */
+#define MONITOR_BUCKETS 16U
 #define ETHERNET_SIZE 14U
 #define IPV4_SIZE 20U
 
@@ -35,9 +38,8 @@ struct monitor_host {
 /* The shared part: `totals` are guarded by variable 0, the table's stripes by the others. */
 struct monitor_shared {
     uint64_t packets, bytes, hosts;
-    uint64_t untracked;        /* packets of hosts for which the table had no place */
-    uint32_t slots_per_stripe; /* a power of two */
-    uint32_t reserved;
+    uint64_t untracked;                      /* packets of hosts for which the table had no place */
+    uint32_t stripes, slots_per_stripe;      /* powers of two */
     uint64_t variables_offset, table_offset; /* from this struct, as the arena holds no pointers */
 };
 
@@ -85,17 +87,19 @@ static uint32_t next_power_of_two(uint32_t value) {
 
 static int monitor_init_shared(struct ftmb_arena *arena, const void *configuration,
                                uint32_t workers, void **shared) {
-    (void)workers;
     const struct monitor_config *config = configuration;
     uint32_t slots = next_power_of_two(config->hosts_max + config->hosts_max / 4);
+    uint32_t stripes = next_power_of_two(workers * MONITOR_STRIPES_PER_WORKER);
+    stripes = stripes < MONITOR_STRIPES_MIN ? MONITOR_STRIPES_MIN : stripes;
     struct monitor_shared *monitor = ftmb_allocate_shared(arena, sizeof(struct monitor_shared), 64);
-    struct ftmb_shared *variables = ftmb_allocate_variables(arena, MONITOR_STRIPES + 1);
+    struct ftmb_shared *variables = ftmb_allocate_variables(arena, stripes + 1);
     struct monitor_host *table =
         ftmb_allocate_shared(arena, (size_t)slots * sizeof(struct monitor_host), 64);
     if (monitor == NULL || variables == NULL || table == NULL) {
         return -ENOMEM;
     }
-    monitor->slots_per_stripe = slots / MONITOR_STRIPES;
+    monitor->stripes = stripes;
+    monitor->slots_per_stripe = slots / stripes;
     monitor->variables_offset = (uint64_t)((uint8_t *)variables - (uint8_t *)monitor);
     monitor->table_offset = (uint64_t)((uint8_t *)table - (uint8_t *)monitor);
     *shared = monitor;
@@ -107,21 +111,29 @@ static struct ftmb_shared *variable_at(struct monitor_shared *monitor, uint32_t 
     return ftmb_shared_at(first, index);
 }
 
-/* The host's entry within its stripe, new if need be; NULL: no place. Under the stripe's variable.
- */
-static struct monitor_host *find_host(struct monitor_shared *monitor, uint32_t stripe,
-                                      uint32_t hash, uint32_t address, bool *is_new) {
+/* Where the search for a host begins within its stripe, and its stripe. */
+static struct monitor_host *stripe_of(struct monitor_shared *monitor, uint32_t hash) {
     struct monitor_host *table = (void *)((uint8_t *)monitor + monitor->table_offset);
-    table += (size_t)stripe * monitor->slots_per_stripe;
-    uint32_t start = hash / MONITOR_STRIPES;
+    return table + (size_t)(hash & (monitor->stripes - 1)) * monitor->slots_per_stripe;
+}
+
+static uint32_t first_slot(const struct monitor_shared *monitor, uint32_t hash) {
+    return hash / monitor->stripes & (monitor->slots_per_stripe - 1);
+}
+
+/* The host's entry, new if need be; NULL: no place. Under the stripe's variable. */
+static struct monitor_host *find_host(struct monitor_shared *monitor, uint32_t hash,
+                                      uint32_t address, uint64_t *new_hosts) {
+    struct monitor_host *stripe = stripe_of(monitor, hash);
+    uint32_t start = first_slot(monitor, hash);
     for (uint32_t probe = 0; probe < MONITOR_PROBES; probe++) {
-        struct monitor_host *host = &table[(start + probe) & (monitor->slots_per_stripe - 1)];
+        struct monitor_host *host = &stripe[(start + probe) & (monitor->slots_per_stripe - 1)];
         if (host->address == address) {
             return host;
         }
         if (host->address == 0) {
             host->address = address;
-            *is_new = true;
+            ++*new_hosts;
             return host;
         }
     }
@@ -144,34 +156,86 @@ static uint32_t source_of(const struct ftmb_packet *packet) {
     return address;
 }
 
-static void count_packet(struct ftmb_context *context, const struct monitor_config *config,
-                         struct ftmb_packet *packet) {
-    struct monitor_shared *monitor = context->shared;
+/* What is to be counted of a burst. */
+struct monitor_burst {
+    struct ftmb_packet *packets[FTMB_BURST_MAX];
+    uint32_t addresses[FTMB_BURST_MAX], hashes[FTMB_BURST_MAX];
+    uint32_t count;
+    uint32_t buckets[MONITOR_BUCKETS]; /* by the lowest bits of the hash: bit i is packet i */
+    uint64_t bytes, new_hosts, untracked;
+};
+
+static void add_packet(struct monitor_shared *monitor, struct monitor_burst *burst,
+                       struct ftmb_packet *packet) {
+    uint32_t index = burst->count++;
     uint32_t address = source_of(packet);
-    bool is_new = false, is_tracked = true;
+    burst->packets[index] = packet;
+    burst->addresses[index] = address;
+    burst->bytes += packet->length;
     if (address != 0) {
         uint32_t hash = hash_address(address);
-        uint32_t stripe = hash % MONITOR_STRIPES;
-        struct ftmb_shared *variable = variable_at(monitor, 1 + stripe);
-        ftmb_shared_acquire(context, variable);
-        struct monitor_host *host = find_host(monitor, stripe, hash, address, &is_new);
-        is_tracked = host != NULL;
-        if (is_tracked) {
-            host->packets++;
-            host->bytes += packet->length;
-        }
-        ftmb_shared_release(context, variable);
+        burst->hashes[index] = hash;
+        burst->buckets[hash % MONITOR_BUCKETS] |= 1U << index;
+        __builtin_prefetch(stripe_of(monitor, hash) + first_slot(monitor, hash), 1);
     }
-    struct ftmb_shared *totals = variable_at(monitor, 0);
-    ftmb_shared_acquire(context, totals);
-    uint64_t total = ++monitor->packets;
-    monitor->bytes += packet->length;
-    monitor->hosts += is_new;
-    monitor->untracked += !is_tracked;
-    ftmb_shared_release(context, totals);
-    if (config->stamp && packet->length >= ETHERNET_SIZE + IPV4_SIZE + 8 + sizeof(total)) {
+}
+
+/* Counts those of `left` that are in the stripe of the first of them; returns the others. */
+static uint32_t count_stripe(struct ftmb_context *context, struct monitor_burst *burst,
+                             uint32_t left) {
+    struct monitor_shared *monitor = context->shared;
+    uint32_t stripe = burst->hashes[__builtin_ctz(left)] & (monitor->stripes - 1);
+    struct ftmb_shared *variable = variable_at(monitor, 1 + stripe);
+    uint32_t others = 0;
+    ftmb_shared_acquire(context, variable);
+    for (bool is_first = true; left != 0; left &= left - 1) {
+        uint32_t index = (uint32_t)__builtin_ctz(left);
+        uint32_t hash = burst->hashes[index];
+        if ((hash & (monitor->stripes - 1)) != stripe) {
+            others |= 1U << index;
+            continue;
+        }
+        if (!is_first) {
+            ftmb_shared_again(context, variable);
+        }
+        is_first = false;
+        struct monitor_host *host =
+            find_host(monitor, hash, burst->addresses[index], &burst->new_hosts);
+        if (host == NULL) {
+            burst->untracked++;
+            continue;
+        }
+        host->packets++;
+        host->bytes += burst->packets[index]->length;
+    }
+    ftmb_shared_release(context, variable);
+    return others;
+}
+
+static void stamp(struct ftmb_packet *packet, uint64_t total) {
+    if (packet->length >= ETHERNET_SIZE + IPV4_SIZE + 8 + sizeof(total)) {
         memcpy(packet->data + packet->length - sizeof(total), &total, sizeof(total));
     }
+}
+
+static void count_totals(struct ftmb_context *context, const struct monitor_burst *burst) {
+    const struct monitor_config *config = context->config;
+    struct monitor_shared *monitor = context->shared;
+    struct ftmb_shared *totals = variable_at(monitor, 0);
+    ftmb_shared_acquire(context, totals);
+    for (uint32_t index = 0; index < burst->count; index++) {
+        if (index > 0) {
+            ftmb_shared_again(context, totals);
+        }
+        monitor->packets++;
+        if (config->stamp) {
+            stamp(burst->packets[index], monitor->packets);
+        }
+    }
+    monitor->bytes += burst->bytes;
+    monitor->hosts += burst->new_hosts;
+    monitor->untracked += burst->untracked;
+    ftmb_shared_release(context, totals);
 }
 
 /* By the flow's hash, stirred, since its upper bits have chosen the worker already. */
@@ -184,6 +248,8 @@ static bool is_counted(const struct monitor_config *config, const struct ftmb_pa
 static void monitor_process(struct ftmb_context *context, struct ftmb_packet **packets,
                             uint32_t count) {
     const struct monitor_config *config = context->config;
+    struct monitor_burst burst;
+    memset(&burst, 0, sizeof(burst));
     for (uint32_t index = 0; index < count; index++) {
         struct ftmb_packet *packet = packets[index];
         if (packet->port_in != config->first && packet->port_in != config->second) {
@@ -192,8 +258,16 @@ static void monitor_process(struct ftmb_context *context, struct ftmb_packet **p
         }
         packet->port_out = packet->port_in == config->first ? config->second : config->first;
         if (is_counted(config, packet)) {
-            count_packet(context, config, packet);
+            add_packet(context->shared, &burst, packet);
         }
+    }
+    for (uint32_t bucket = 0; bucket < MONITOR_BUCKETS; bucket++) {
+        for (uint32_t left = burst.buckets[bucket]; left != 0;) {
+            left = count_stripe(context, &burst, left);
+        }
+    }
+    if (burst.count > 0) {
+        count_totals(context, &burst);
     }
 }
 

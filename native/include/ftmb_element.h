@@ -73,6 +73,11 @@ struct ftmb_packet *ftmb_emit(struct ftmb_context *context, uint16_t length, uin
  */
 void ftmb_shared_acquire(struct ftmb_context *context, struct ftmb_shared *variable);
 void ftmb_shared_release(struct ftmb_context *context, struct ftmb_shared *variable);
+/*
+ * Between the two: what follows is the access of another packet. Taking a variable once for all
+ * packets of a burst that need it is cheaper, and what the log says of them stays the same.
+ */
+void ftmb_shared_again(struct ftmb_context *context, struct ftmb_shared *variable);
 
 /* Allocation, while the box starts only: `init_shared` and `init_worker`. NULL: arena full. */
 void *ftmb_allocate_shared(struct ftmb_arena *arena, size_t size, size_t alignment);

@@ -99,6 +99,34 @@ void ftmb_shared_acquire(struct ftmb_context *context, struct ftmb_shared *varia
     worker->access++;
 }
 
+/* The lock is held already, so replay has nothing to wait for: it fits, or never will. */
+static void again_in_replay(struct worker *worker, struct ftmb_shared *variable) {
+    const struct pal *pal = replay_next_pal(&worker->replay, worker->access);
+    if (!replay_may_access(pal, variable, worker->context.worker)) {
+        unlock(variable);
+        worker_diverge(worker);
+    }
+    if (pal != NULL) {
+        take_over(worker, variable);
+    }
+}
+
+void ftmb_shared_again(struct ftmb_context *context, struct ftmb_shared *variable) {
+    struct worker *worker = worker_of(context);
+    if (worker->mode == WORKER_UNLOGGED) {
+        return;
+    }
+    POINT(ACQUIRING, variable->number, worker->access);
+    if (worker->mode == WORKER_REPLAY) {
+        again_in_replay(worker, variable);
+    } else {
+        acquire_logged(worker, variable);
+    }
+    variable->count++;
+    POINT(ACQUIRED, variable->number, worker->access);
+    worker->access++;
+}
+
 void ftmb_shared_release(struct ftmb_context *context, struct ftmb_shared *variable) {
     const struct worker_state *state = worker_of(context)->state;
     POINT(UNLOCKING, variable->number, state->record_number + 1);
