@@ -33,7 +33,7 @@ def written(descriptor: int) -> int:
         return position
 
 
-def _bytes_of_logs(rig: Rig) -> dict[str, int]:
+def bytes_of_logs(rig: Rig) -> dict[str, int]:
     workers = rig.workers
     descriptors = rig.logger.descriptors()
     return {
@@ -76,13 +76,13 @@ def in_full_bursts(element: str, packets: int = PORTION) -> dict[str, float]:
     options = options_of(element, FLOWS)
     with Rig(element, options, flows(FLOWS), protected=True, idle="sleep") as rig:
         rig.warm_up(packets)
-        before = _bytes_of_logs(rig)
+        before = bytes_of_logs(rig)
         rig.master.hold()
         rig.source.send(packets)
         rig.wait_until_logged()
         rig.master.release()
         rig.wait_until_sent()
-        after = _bytes_of_logs(rig)
+        after = bytes_of_logs(rig)
         rig.check()
     return parts_of({key: after[key] - before[key] for key in before}, 1)
 
@@ -92,10 +92,10 @@ def at_rate(element: str, rate: int, seconds: float) -> dict[str, float]:
     options = options_of(element, FLOWS)
     with Rig(element, options, flows(FLOWS), protected=True) as rig:
         rig.warm_up()
-        before = _bytes_of_logs(rig)
+        before = bytes_of_logs(rig)
         rig.source.send(int(rate * seconds), round(1e9 / rate))
         rig.wait_until_sent()
-        after = _bytes_of_logs(rig)
+        after = bytes_of_logs(rig)
     return parts_of({key: after[key] - before[key] for key in before}, 1)
 
 
@@ -103,9 +103,9 @@ def of_two_workers(packets: int = PORTION) -> dict[str, float]:
     """A monitor whose workers take shared variables from one another."""
     with rig_in_turns(MONITOR, flows(FLOWS), 2, protected=True) as rig:
         in_turns(rig, packets)
-        before = _bytes_of_logs(rig)
+        before = bytes_of_logs(rig)
         in_turns(rig, packets)
-        after = _bytes_of_logs(rig)
+        after = bytes_of_logs(rig)
         rig.check()
     return parts_of({key: after[key] - before[key] for key in before}, 2)
 
