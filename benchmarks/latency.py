@@ -3,9 +3,9 @@
 
 Open loop at a fixed rate: each frame is due at its time and is measured from then, so that a stall
 is felt by every frame that was due in it. The rate is half of what the protected box carries from
-port to port on this machine, measured in the same run. Loggers and master spin on a core each; the
-standby's worker has what is left. In a third kind of round the protected master is snapshotted
-every quarter of a second.
+port to port on this machine, measured in the same run. The master spins on a core of its own;
+loggers and standby share another by turns, where there is no third. In a third kind of round the
+protected master is snapshotted every quarter of a second.
 
 The measuring adds nothing that it can avoid: the memory for the samples is touched before, the
 waiting thread sleeps until the last frame is due and stays off the master's core.

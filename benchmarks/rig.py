@@ -26,7 +26,6 @@ from ftmb._native.process import Process, ProcessSettings
 PORTS = ["inside", "outside"]
 QUIET_SECONDS = 60.0
 INPUT_MIB, ACCESS_MIB, OUTPUT_MIB = 64, 16, 64  # logs of each worker, unless said otherwise
-STANDBY_IDLE = "sleep"
 PORTION = 400_000  # small packets that the input log can hold at once
 WARM_UP_PORTIONS = 3  # more than once round each log
 RECORD_ROOM = 96  # bytes of the log for a packet beside its own: header, padding, what shares it
@@ -104,7 +103,9 @@ class Rig:
         self.traffic = traffic
         self.pipeline = Pipeline([{"element": element, "options": options}], PORTS, workers)
         sizes = (size * MEBIBYTE for size in (input_mib, ACCESS_MIB, OUTPUT_MIB))
-        settings = LoggerSettings(workers, idle, *sizes, is_logged=protected)
+        shares = protected and idle == "spin" and self.cores.standby == self.cores.loggers
+        logger_idle, standby_idle = ("yield", "yield") if shares else (idle, idle)
+        settings = LoggerSettings(workers, logger_idle, *sizes, is_logged=protected)
         self.process_changes = process_changes or {}
         self.logger = Logger(replace(settings, **(logger_changes or {})), self.pipeline)
         self.source = GeneratorPort(traffic.frames, traffic.stride)
@@ -122,15 +123,15 @@ class Rig:
             self.standby = self._process(2)
             self.logger.set_standby(self.standby_peer)
         if has_worker_threads:
-            self._start_workers(idle)
+            self._start_workers(idle, standby_idle)
         if has_packet_thread:
             self.packets = threading.Thread(target=self.logger.run, args=(self.cores.loggers,))
             self.logger.expect_thread()
             self.packets.start()
 
-    def _start_workers(self, idle: str) -> None:
+    def _start_workers(self, idle: str, standby_idle: str) -> None:
         if self.standby is not None:
-            self.standby.start(worker_cores(self.workers, self.cores.standby), STANDBY_IDLE)
+            self.standby.start(worker_cores(self.workers, self.cores.standby), standby_idle)
         self.master.start(worker_cores(self.workers, self.cores.master), idle)
 
     def _process(self, epoch: int) -> Process:
