@@ -32,7 +32,9 @@ enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
 #define IDLE_YIELDS 16U    /* before it sleeps */
 #define IDLE_NAP_NS 30000L /* of a standby with nothing to replay */
 #define TURN_NS 20000U
-#define TURN_NS_FOLLOWER 2000U
+#define TURN_NS_LEAST 5000U   /* of the loggers, also when they find nothing */
+#define TURN_NS_STANDBY 4000U /* no packet should wait for longer */
+#define TURN_NS_BEHIND 20000U /* of a standby that would not keep up with these */
 #define IDLE_SLEEP_NS_FIRST 20000L
 #define IDLE_SLEEP_NS_MAX 320000L
 
@@ -81,6 +83,17 @@ static inline void idle_take_turn(enum idle_strategy strategy, uint64_t *turn_en
         }
         *turn_end_ns = now_ns + turn_ns;
     }
+}
+
+/* The same when there is nothing to do: what comes before its least turn is over is met at once. */
+static inline void idle_end_turn(uint64_t *turn_end_ns, uint64_t *least_end_ns, uint64_t now_ns) {
+    if (now_ns < *least_end_ns) {
+        idle_pause();
+        return;
+    }
+    sched_yield();
+    *turn_end_ns = 0;
+    *least_end_ns = now_ns + TURN_NS_LEAST;
 }
 
 /* A standby with nothing to replay, on a core that is others' first: what comes meanwhile it

@@ -254,7 +254,7 @@ void logger_run(struct logger *logger, int core) {
     pin_to(core);
     enum idle_strategy idle = (enum idle_strategy)logger->settings.idle;
     uint32_t idle_rounds = 0;
-    uint64_t turn_end_ns = 0;
+    uint64_t turn_end_ns = 0, least_end_ns = 0;
     while (!atomic_load_explicit(&logger->must_stop, memory_order_relaxed)) {
         uint64_t start = cycles_now();
         uint64_t now_ns = monotonic_ns();
@@ -262,6 +262,8 @@ void logger_run(struct logger *logger, int core) {
             idle_rounds = 0;
             counter_add(&logger->busy_cycles, cycles_now() - start);
             idle_take_turn(idle, &turn_end_ns, now_ns, TURN_NS);
+        } else if (idle == IDLE_YIELD) {
+            idle_end_turn(&turn_end_ns, &least_end_ns, now_ns);
         } else {
             idle_rounds = idle_wait_on(idle, idle_rounds, &logger->request.kind, REQUEST_NONE);
         }

@@ -249,9 +249,11 @@ void process_release_workers(struct process *process) {
 /* A round that found something, on a core that others may want. */
 static void take_turn(const struct worker *worker, uint64_t *turn_end_ns) {
     if (worker->process->idle == IDLE_YIELD) {
-        bool is_short = worker->mode == WORKER_REPLAY && !replay_is_far_behind(worker);
-        idle_take_turn(IDLE_YIELD, turn_end_ns, monotonic_ns(),
-                       is_short ? TURN_NS_FOLLOWER : TURN_NS);
+        uint32_t turn_ns = TURN_NS;
+        if (worker->mode == WORKER_REPLAY) {
+            turn_ns = replay_is_far_behind(worker) ? TURN_NS_BEHIND : TURN_NS_STANDBY;
+        }
+        idle_take_turn(IDLE_YIELD, turn_end_ns, monotonic_ns(), turn_ns);
     }
 }
 

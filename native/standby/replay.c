@@ -9,7 +9,7 @@
 #include "shared_state/shared_variable.h"
 #include "simulator/points.h"
 
-#define FAR_BEHIND_SIZE 16384U /* of the access log: 512 records or less */
+#define FAR_BEHIND_SIZE 65536U /* of the access log: 2,048 records or less */
 
 const struct pal *replay_next_pal(struct replay *replay, uint32_t access) {
     if (replay->next_pal < replay->record->pal_count) {
