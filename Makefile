@@ -6,10 +6,10 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native drill soak simulate test sanitize lint format bench clean
+.PHONY: help setup native drill soak simulate test sanitize lint format bench bench-peers clean
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 setup: ## Debian packages, the virtual environment .venv/, huge pages
 	@scripts/setup.sh
@@ -44,6 +44,9 @@ lint: setup native ## Style, types, formatting of C, house rules
 
 bench: setup native ## What protection costs, all of it: build/bench/report.html (BENCH=--quick)
 	$(PYTHON) -m benchmarks $(BENCH)
+
+bench-peers: setup native ## The kernel's NAT with conntrackd and keepalived, failed beside ftmb
+	$(PYTHON) -m benchmarks.peers $(BENCH)
 
 clean: ## Removes what was built; keeps .venv/
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -21,8 +21,9 @@ packages=(
     clang clang-format libclang-rt-14-dev llvm
     # the programs that the drill sends through the middlebox
     nginx-light curl iperf3 iputils-ping
-    # the kernel's NAT to compare with, and keeping the kernel off a generator's packets
-    nftables
+    # the kernel's NAT and its failover to compare with; nft also keeps the kernel off a generator's
+    # packets
+    nftables conntrack conntrackd keepalived
     # loading kernel modules, process tables, the list of files that lint reads
     kmod procps ca-certificates git
 )
@@ -39,7 +40,27 @@ missing_packages() {
     done
 }
 
-# Packages with a service (nginx) must not start it: the drill runs its own copies.
+# Packages with a service must not start it, now or with the machine: the drill and the benchmarks
+# run copies of their own. One that was here before is left as it is.
+services=(nginx conntrackd keepalived)
+
+has_service() { [ -e "/lib/systemd/system/$1.service" ]; }
+
+missing_services() {
+    local service
+    for service in "${services[@]}"; do
+        has_service "$service" || printf '%s\n' "$service"
+    done
+}
+
+disable_service() {
+    say "$1: not to be started with the machine"
+    update-rc.d "$1" disable >/dev/null 2>&1 || true
+    if command -v systemctl >/dev/null; then
+        systemctl --quiet disable "$1" >/dev/null 2>&1 || true
+    fi
+}
+
 forbid_service_starts() {
     [ -e /usr/sbin/policy-rc.d ] && return
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
@@ -48,7 +69,7 @@ forbid_service_starts() {
 }
 
 install_packages() {
-    local missing nginx_is_new=no
+    local missing new_services service
     mapfile -t missing < <(missing_packages)
     if [ ${#missing[@]} -eq 0 ]; then
         say "Debian packages: all ${#packages[@]} are installed"
@@ -57,16 +78,14 @@ install_packages() {
     [ "$(id -u)" = 0 ] ||
         fail "these packages are missing; install them as root: apt-get install ${missing[*]}"
     say "Debian packages: installing ${missing[*]}"
-    installed nginx-light || installed nginx || nginx_is_new=yes
+    mapfile -t new_services < <(missing_services)
     forbid_service_starts
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q
     apt-get install -q -y --no-install-recommends "${missing[@]}"
-    if [ $nginx_is_new = yes ]; then
-        say "nginx: not to be started with the machine"
-        update-rc.d nginx disable >/dev/null 2>&1 || true
-        command -v systemctl >/dev/null && systemctl --quiet disable nginx >/dev/null 2>&1 || true
-    fi
+    for service in "${new_services[@]}"; do
+        disable_service "$service"
+    done
 }
 
 environment_key() {

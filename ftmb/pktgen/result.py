@@ -74,6 +74,7 @@ class Direction:
 class Trial:
     """One run at one rate."""
 
+    start_ns: int  # by the monotonic clock: when the first packet was due
     rate_pps: float
     flow_count: int
     packets: int  # that were to be sent

@@ -92,6 +92,7 @@ def _trial(
     seconds = max((finished_ns - sender["start_ns"]) / 1e9, 1e-9)
     sent_of = sent_of_each(run.plan.flows, run.flow_count, sent)
     return Trial(
+        start_ns=sender["start_ns"],
         rate_pps=run.rate_pps,
         flow_count=run.flow_count,
         packets=run.plan.packets,

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What stands between the hosts really forwards the generator's packets, and is really failed."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from benchmarks.peers import contestants, failover, generator, speed
+from benchmarks.peers.charged import charged_ns, software_interrupt_threads
+from benchmarks.peers.router import connections
+from ftmb.lab import Host, Lab
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
+
+KERNEL = {between.name: between for between in speed.KINDS if between.name != "ftmb"}
+
+
+@pytest.mark.parametrize("name", KERNEL)
+def test_packets_pass(name: str) -> None:
+    with Lab("testpeers") as lab, KERNEL[name].make(lab) as pids:
+        with generator.session(lab, reply=False) as session:
+            trial = session.trial(5000, seconds=0.2)
+        tracked = connections(lab.namespace(Host.BOX)).count("udp ")
+    assert pids() == {}
+    assert trial.sent == trial.out.received == 1000
+    assert trial.out.duplicated == trial.out.corrupted == 0
+    assert tracked == (1000 if name == "masquerade" else 0)
+
+
+def test_a_failure_is_seen_by_the_datagrams() -> None:
+    kind = next(kind for kind in contestants.KINDS if kind.name == "conntrackd_100ms")
+    found = failover.under_datagrams(kind)
+    assert 0 < found.lost < found.sent
+    assert found.gap_ms > 100  # what VRRP waits for at least, whatever the machine does meanwhile
+    assert found.commit_ms is not None
+    assert found.bins[: int(found.killed_ms)].sum() > 0
+
+
+def test_processor_time_is_that_of_the_processes() -> None:
+    before, began = charged_ns([os.getpid()]), time.process_time()
+    while time.process_time() - began < 0.05:
+        pass
+    assert charged_ns([os.getpid()]) - before >= 40_000_000
+    assert charged_ns([]) == 0
+    assert len(software_interrupt_threads()) >= (os.cpu_count() or 1)
