@@ -255,6 +255,12 @@ def _scaling(section: Section) -> list[Table]:
     return tables(section)
 
 
+def _peers(section: Section) -> list[Table]:
+    from benchmarks.peers.tables import tables
+
+    return tables(section)
+
+
 RENDERERS: dict[str, tuple[str, Renderer]] = {
     "targets": ("Targets", _targets),
     "throughput": ("Throughput", _throughput),
@@ -268,6 +274,7 @@ RENDERERS: dict[str, tuple[str, Renderer]] = {
     "memory": ("Memory", _memory),
     "start": ("Start", _start),
     "scaling": ("More cores", _scaling),
+    "peers": ("The kernel's NAT", _peers),
 }
 NO_SECTIONS = ("machine", "measured", "command", "settings")
 
