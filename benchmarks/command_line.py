@@ -219,6 +219,14 @@ def report() -> None:
     show(list(RENDERERS))
 
 
+@main.command(name="modes")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--kills", type=click.IntRange(0), default=5, show_default=True)
+def other_modes(rounds: int, kills: int) -> None:
+    """No output commit, checkpoints, every access logged: in the same binary, beside ftmb."""
+    run([plan.modes_step(rounds, kills)])
+
+
 @main.command()
 def document() -> None:
     """Fills the tables of docs/performance.md, and its pictures, from the report."""

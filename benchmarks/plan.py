@@ -12,6 +12,7 @@ from benchmarks import (
     latency,
     log_bytes,
     memory,
+    modes,
     pipelined,
     scaling,
     shared,
@@ -80,6 +81,14 @@ def failover_step(flows: int, kills: int) -> Step:
     )
 
 
+def modes_step(rounds: int, kills: int) -> Step:
+    return Step(
+        "other modes",
+        2 + rounds * 14 + kills * 26,
+        lambda: {"modes": modes.measure(rounds, kills)},
+    )
+
+
 def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
     """The quick ones leave out what takes long, nothing of what is measured."""
     for element, flows in MATRIX:
@@ -103,5 +112,6 @@ def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
     yield Step("start", 4, lambda: {"start": start.measure(2 if quick else 5)})
     for flows in (1_000, 10_000) if quick else (1_000, 10_000, 100_000, 1_000_000):
         yield failover_step(flows, 3 if quick else 15)
+    yield modes_step(1 if quick else 5, 1 if quick else 5)
     yield Step("scaling", 20 if quick else 60,
                lambda: {"scaling": scaling.measure(1 if quick else 3, quick=quick)})  # fmt: skip

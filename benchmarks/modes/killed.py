@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a kill costs in each mode: a real box of two workers that share state, numbered datagrams."""
+"""What a kill costs in each mode: a real box whose two workers share state, numbered datagrams."""
 
 from __future__ import annotations
 

@@ -255,6 +255,12 @@ def _scaling(section: Section) -> list[Table]:
     return tables(section)
 
 
+def _modes(section: Section) -> list[Table]:
+    from benchmarks.modes.tables import tables
+
+    return tables(section)
+
+
 def _peers(section: Section) -> list[Table]:
     from benchmarks.peers.tables import tables
 
@@ -274,6 +280,7 @@ RENDERERS: dict[str, tuple[str, Renderer]] = {
     "memory": ("Memory", _memory),
     "start": ("Start", _start),
     "scaling": ("More cores", _scaling),
+    "modes": ("Other modes", _modes),
     "peers": ("The kernel's NAT", _peers),
 }
 NO_SECTIONS = ("machine", "measured", "command", "settings")
