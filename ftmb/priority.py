@@ -18,6 +18,7 @@ REPLICA_NICE = -10  # once it is master or standby: its snapshot must not be hel
 BACKGROUND_NICE = 10  # memory for the replica after next: packets come first
 
 
+LAST_NICE = 19
 AUTOGROUP = Path("/proc/self/autogroup")
 
 
@@ -54,6 +55,17 @@ def automatic_idle(configuration: dict[str, Any]) -> str:
     copies = 2 if configuration["protection"] == "standby" else 1
     threads = 1 + copies * configuration["workers"]["count"]
     return "spin" if len(os.sched_getaffinity(0)) > threads else "sleep"
+
+
+def come_last(pid: int) -> None:
+    """For a process that is fenced: what it still does, above all giving its memory back, must not
+    hold up the traffic that goes on. What cannot be done any more need not be."""
+    try:
+        Path(f"/proc/{pid}/autogroup").write_text(str(LAST_NICE))
+        for task in os.listdir(f"/proc/{pid}/task"):
+            os.setpriority(os.PRIO_PROCESS, int(task), LAST_NICE)
+    except OSError:
+        pass
 
 
 def session_comes_first(nice: int) -> None:

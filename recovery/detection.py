@@ -8,6 +8,22 @@ at every round of its loop, so that a single worker caught in an endless loop is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ftmb._native.logger import Logger
+
+LOG_FILL_MAX = 0.75
+
+
+def logs_are_filling(logger: Logger) -> bool:
+    """Whether arrivals would soon be dropped since a log is kept for somebody."""
+    for worker in range(logger.settings.workers):
+        queue = logger.queue_counts(worker)
+        for log in ("input", "access"):
+            if queue[f"{log}_fill"] > LOG_FILL_MAX * queue[f"{log}_size"]:
+                return True
+    return False
 
 
 class HeartbeatWatch:

@@ -13,16 +13,17 @@ from dataclasses import asdict
 
 from ftmb.recovery import plan as planning
 from ftmb.recovery.checkpoints import Checkpoints
+from ftmb.recovery.detection import logs_are_filling
 from ftmb.recovery.history import Failover, History
 from ftmb.recovery.plan import Observed, Stage
 from ftmb.recovery.replicas import ReplicaHandle, Seat, Snapshot
 
 from ftmb._native.logger import Logger
+from ftmb.priority import come_last
 from ftmb.processes.journal import note
 
 UNPROTECTED_BOUNDS, UNPROTECTED_BOUND_S = 20, 2.0  # heartbeat bounds, and seconds at least
 SNAPSHOT_PATIENCE_S = 30.0
-LOG_FILL_MAX = 0.75
 
 
 class Protection:
@@ -116,35 +117,19 @@ class Protection:
         is_owed = self.snapshot is not None and not self.snapshot.is_complete
         if is_owed and self.snapshot and now - self.snapshot.asked_at > SNAPSHOT_PATIENCE_S:
             standby.lose("no snapshot")
-        for worker in range(self.logger.settings.workers):
-            queue = self.logger.queue_counts(worker)
-            if (
-                queue["input_fill"] > LOG_FILL_MAX * queue["input_size"]
-                or queue["access_fill"] > LOG_FILL_MAX * queue["access_size"]
-            ):
-                standby.lose("logs are filling: make them larger")
+        if logs_are_filling(self.logger):
+            standby.lose("logs are filling: make them larger")
 
     def is_settled(self) -> bool:
         """Whether nothing is under way, so that looking seldom is enough."""
         is_whole = self.is_protected or (not self.wants_standby and self.master is not None)
         return is_whole and not self.history.waits_for_output() and self.checkpoints is None
 
-    def state(self) -> str:
-        """In one word: starting, protected, protecting, unprotected or failed."""
-        if self.is_protected:
-            return "protected"
-        if self.master is None:
-            return "failed" if self.was_ready else "starting"
-        if not self.wants_standby:
-            return "unprotected"
-        if not self.was_ready:
-            return "starting"
-        return "protecting" if self.standby is not None else "unprotected"
-
     # Deciding and acting
 
     def advance(self) -> None:
         """Plans and acts until nothing more is to be done now."""
+        self._adopt_succession()
         while actions := planning.plan(self._observe()):
             for action in actions:
                 self._act(action)
@@ -188,18 +173,38 @@ class Protection:
                 self._declare_protected()
             case planning.GoBack(cause):
                 self._give_up_master(cause, lost_state=False)
-            case planning.TakeCheckpoint():
-                self._take_checkpoint()
+            case planning.TakeCheckpoint() if self.checkpoints and self.master:
+                self.checkpoints.begin(self.master)
             case planning.LoadCheckpoint(epoch):
                 self._load_checkpoint(epoch)
 
     def _fail_over(self, cause: str) -> None:
         assert self.master is not None and self.standby is not None
         detected_ns = time.monotonic_ns()
+        self.logger.arm(None)
+        if self._adopt_succession():
+            return
         if not self.logger.change_master(self.standby.peer):
             self.standby.lose("stopped reading")
             return  # nobody is master now; the next plan says what that means
         self.logger.watch(self.standby.peer)
+        self._follow(cause, detected_ns)
+
+    def _adopt_succession(self) -> bool:
+        """Takes note of what the packet thread did by itself, being armed; whether it did."""
+        succession = self.logger.take_succession()
+        if succession is None:
+            return False
+        assert self.master is not None and self.standby is not None
+        self.master.lose("died")
+        if succession.has_succeeded:
+            self._follow(self.master.lost or "died", succession.detected_ns)
+        else:
+            self.standby.lose("stopped reading")
+        return True
+
+    def _follow(self, cause: str, detected_ns: int) -> None:
+        assert self.master is not None and self.standby is not None
         self.history.retire_digests(self.standby.peer)
         self.history.record(Failover(self.standby.epoch, cause, False, detected_ns))
         self._fence(self.master)
@@ -219,27 +224,21 @@ class Protection:
         self.is_protected = False
         if self.checkpoints is not None:
             self.checkpoints.give_up()
-        if lost_state:
-            note("state lost", cause=cause, severity="error", wants_standby=self.wants_standby)
-        else:
-            note("back to the last checkpoint", cause=cause, unprotected=True)
-
-    def _take_checkpoint(self) -> None:
-        assert self.master is not None and self.checkpoints is not None
-        self.checkpoints.begin(self.master)
+        what = "state lost" if lost_state else "back to the last checkpoint"
+        severity = "error" if lost_state else "warning"
+        note(what, cause=cause, severity=severity, wants_standby=self.wants_standby)
 
     def _load_checkpoint(self, epoch: int) -> None:
         assert self.checkpoints is not None and self.checkpoints.last is not None
         spare = self._spare(epoch)
-        workers = range(self.logger.settings.workers)
         spare.enter(Stage.STARTING)
         spare.seat = 0
-        access = [self.logger.access_start(worker) for worker in workers]
-        start = {"kind": "start", "access": access, **asdict(self.seats[0])}
+        start = {"kind": "start", "access": self._access_starts(), **asdict(self.seats[0])}
         spare.send(start, [self.checkpoints.last.descriptor])
 
     def _fence(self, replica: ReplicaHandle) -> None:
         """It has no way out any more; its connection goes when it hangs up."""
+        come_last(replica.pid)
         replica.peer.remove()
         if replica.has_hung_up:
             replica.channel.close()
@@ -249,6 +248,9 @@ class Protection:
 
     def _drop_standby(self, cause: str) -> None:
         assert self.standby is not None
+        self.logger.arm(None)
+        if self._adopt_succession():
+            return  # it is the master now
         self.history.retire_digests(self.standby.peer)
         self.logger.set_standby(None)
         if self.snapshot is not None:
@@ -306,14 +308,15 @@ class Protection:
     def _load_snapshot(self) -> None:
         assert self.master is not None and self.standby is not None
         assert self.snapshot is not None
-        workers = range(self.logger.settings.workers)
-        access = [self.logger.access_start(worker) for worker in workers]
         self.standby.enter(Stage.STARTING)
         self.standby.seat = 1 - self.master.seat  # where the master is not
         seat = self.seats[self.standby.seat]
-        start = {"kind": "start", "access": access, **asdict(seat)}
+        start = {"kind": "start", "access": self._access_starts(), **asdict(seat)}
         self.standby.send(start, [self.snapshot.descriptor])
         self.snapshot.close()
+
+    def _access_starts(self) -> list[int]:
+        return list(map(self.logger.access_start, range(self.logger.settings.workers)))
 
     def _has_caught_up(self) -> bool:
         """First the cut must reach the snapshot, then the replay what was committed by then."""
@@ -332,12 +335,13 @@ class Protection:
     def _declare_protected(self) -> None:
         assert self.standby is not None or self.checkpoints is not None
         self.is_protected = True
+        if self.standby is not None:
+            self.logger.arm(self.standby.peer)
         pause = self.snapshot.pause_ns if self.snapshot else None
         self.snapshot = None
         self.history.protected_again(pause)
         self._become_ready()
-        follower = self.standby or self.master
-        note("protected", epoch=follower and follower.epoch, snapshot_pause_ns=pause)
+        note("protected", snapshot_pause_ns=pause)
 
     def _become_ready(self) -> None:
         if not self.was_ready:

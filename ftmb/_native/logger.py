@@ -43,6 +43,15 @@ class LoggerSettings:
     pal: str = "hand-overs"
 
 
+@dataclass(frozen=True)
+class Succession:
+    """A failover that the packet thread made by itself; not succeeded: the heir was given up."""
+
+    epoch: int
+    has_succeeded: bool
+    detected_ns: int
+
+
 def _numbers(struct: Any, names: tuple[str, ...]) -> dict[str, int]:
     return {name: getattr(struct, name) for name in names}
 
@@ -206,6 +215,17 @@ class Logger:
     def watch(self, peer: Peer | None) -> None:
         """Raises `death_event` as soon as the kernel says that this process died."""
         lib.logger_watch(self.pointer, -1 if peer is None else peer.index)
+
+    def arm(self, peer: Peer | None) -> None:
+        """Decides in advance who follows the watched master when it dies."""
+        lib.logger_arm(self.pointer, -1 if peer is None else peer.index)
+
+    def take_succession(self) -> Succession | None:
+        """What that led to, once."""
+        raw = ffi.new("struct succession *")
+        if not lib.logger_take_succession(self.pointer, raw):
+            return None
+        return Succession(raw.epoch, raw.has_succeeded, raw.detected_ns)
 
     @property
     def death_event(self) -> int:

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ftmb._native.logger import WORKER_DROPS
+from ftmb.recovery.state import state_of
 
 if TYPE_CHECKING:
     from ftmb.processes.logger import LoggerProcess
-    from ftmb.recovery.replicas import ReplicaHandle
+from ftmb.recovery.replicas import ReplicaHandle
 
 
 def _replica(replica: ReplicaHandle | None) -> dict[str, Any] | None:
@@ -69,7 +70,7 @@ def status_of(process: LoggerProcess) -> dict[str, Any]:
     counts = logger.counts()
     return {
         "name": process.configuration["name"],
-        "state": protection.state(),
+        "state": state_of(protection),
         "protection": process.configuration["protection"],
         "epoch": counts["epoch"],
         "processes": {

@@ -202,12 +202,15 @@ static void serve_request(struct logger *logger) {
         return;
     }
     if (kind == REQUEST_CHANGE_MASTER) {
+        logger->heir = (struct next_master){0};
         request->has_succeeded = output_logger_change_master(
             &logger->output, request->next.rings != NULL ? &request->next : NULL);
     } else if (kind == REQUEST_SET_STANDBY) {
         output_logger_set_standby(&logger->output, request->page);
     } else if (kind == REQUEST_WATCH) {
         logger->watched = request->page;
+    } else if (kind == REQUEST_ARM) {
+        logger->heir = request->next;
     } else if (kind == REQUEST_CHECKPOINT) {
         output_logger_checkpoint(&logger->output, request->records);
     } else if (kind == REQUEST_DISCARD_INPUT) {
@@ -219,9 +222,30 @@ static void serve_request(struct logger *logger) {
     idle_wake(&request->kind);
 }
 
+static bool can_follow(const struct next_master *heir) {
+    return heir->rings != NULL && !pages_is_dead(heir->page) &&
+           atomic_load_explicit(&heir->page->phase, memory_order_acquire) == PHASE_REPLAYING;
+}
+
+/* What was decided in advance: the fence, the cut and the next epoch. */
+static void succeed(struct logger *logger) {
+    const struct next_master heir = logger->heir;
+    logger->heir = (struct next_master){0};
+    logger->succession.detected_ns = monotonic_ns();
+    logger->succession.epoch = heir.epoch;
+    logger->succession.has_succeeded = output_logger_change_master(&logger->output, &heir);
+    if (logger->succession.has_succeeded) {
+        logger->watched = heir.page;
+    }
+    atomic_store_explicit(&logger->has_succession, true, memory_order_release);
+}
+
 static void watch_master(struct logger *logger) {
     if (logger->watched != NULL && pages_is_dead(logger->watched)) {
         logger->watched = NULL;
+        if (can_follow(&logger->heir)) {
+            succeed(logger);
+        }
         eventfd_write(logger->death_event, 1);
     }
 }
@@ -288,14 +312,18 @@ static void hand_over(struct logger *logger, enum logger_request_kind kind) {
     }
 }
 
+/* NULL: nobody. */
+static struct next_master next_master_of(const struct peer *peer) {
+    if (peer == NULL) {
+        return (struct next_master){0};
+    }
+    return (struct next_master){.epoch = peer->epoch, .rings = peer->outputs, .page = peer->page};
+}
+
 int logger_change_master(struct logger *logger, int index) {
     struct logger_request *request = &logger->request;
     const struct peer *peer = index >= 0 ? &logger->peers[index] : NULL;
-    request->next = (struct next_master){0};
-    if (peer != NULL) {
-        request->next =
-            (struct next_master){.epoch = peer->epoch, .rings = peer->outputs, .page = peer->page};
-    }
+    request->next = next_master_of(peer);
     hand_over(logger, REQUEST_CHANGE_MASTER);
     return request->has_succeeded ? 0 : -ETIMEDOUT;
 }
@@ -309,6 +337,20 @@ int logger_set_standby(struct logger *logger, int index) {
 void logger_watch(struct logger *logger, int index) {
     logger->request.page = index >= 0 ? logger->peers[index].page : NULL;
     hand_over(logger, REQUEST_WATCH);
+}
+
+void logger_arm(struct logger *logger, int index) {
+    const struct peer *peer = index >= 0 ? &logger->peers[index] : NULL;
+    logger->request.next = next_master_of(peer);
+    hand_over(logger, REQUEST_ARM);
+}
+
+bool logger_take_succession(struct logger *logger, struct succession *succession) {
+    if (!atomic_exchange_explicit(&logger->has_succession, false, memory_order_acquire)) {
+        return false;
+    }
+    *succession = logger->succession;
+    return true;
 }
 
 void logger_open_ports(struct logger *logger) {

@@ -49,6 +49,7 @@ enum logger_request_kind {
     REQUEST_DISCARD_INPUT,
     REQUEST_WATCH,
     REQUEST_CHECKPOINT,
+    REQUEST_ARM,
 };
 
 struct logger_request {
@@ -57,6 +58,13 @@ struct logger_request {
     bool has_succeeded;
     const struct process_page *page;    /* of the standby, or of the process to watch */
     uint64_t records[FTMB_WORKERS_MAX]; /* that the checkpoint holds */
+};
+
+/* A failover that the packet thread made by itself, for the control thread to take note of. */
+struct succession {
+    uint64_t detected_ns;
+    bool has_succeeded; /* false: the heir had stopped reading and was given up */
+    uint32_t epoch;     /* the heir's */
 };
 
 struct logger {
@@ -74,6 +82,9 @@ struct logger {
     /* An eventfd that the packet thread raises once when it sees the master dead. */
     int death_event;
     const struct process_page *watched; /* the packet thread's; NULL: nobody */
+    struct next_master heir;            /* likewise: who follows when `watched` dies; or nobody */
+    struct succession succession;
+    _Atomic bool has_succession; /* L3: set with release behind `succession`; L4 takes it */
     _Atomic uint64_t busy_cycles, rounds;
 };
 
@@ -108,6 +119,14 @@ int logger_change_master(struct logger *logger, int peer);
 int logger_set_standby(struct logger *logger, int peer); /* < 0: nobody */
 /* Raises `death_event` when this peer dies; < 0: watches nobody. */
 void logger_watch(struct logger *logger, int peer);
+/*
+ * Decides in advance what a death of the watched master leads to: this peer, a standby that has
+ * everything, follows at once, in the packet thread, before the control thread even wakes up.
+ * < 0: nobody does. Any change of master disarms.
+ */
+void logger_arm(struct logger *logger, int peer);
+/* Whether that has happened since it was last asked. */
+bool logger_take_succession(struct logger *logger, struct succession *succession);
 void logger_open_ports(struct logger *logger);
 /* Without protection and without a master: what arrived meanwhile is lost, as it is when a
  * middlebox of today is restarted. */

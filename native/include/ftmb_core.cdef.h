@@ -221,6 +221,13 @@ uint64_t logger_step(struct logger *logger, uint64_t now_ns);
 int logger_change_master(struct logger *logger, int peer);
 int logger_set_standby(struct logger *logger, int peer);
 void logger_watch(struct logger *logger, int peer);
+void logger_arm(struct logger *logger, int peer);
+struct succession {
+    uint64_t detected_ns;
+    bool has_succeeded;
+    uint32_t epoch;
+};
+bool logger_take_succession(struct logger *logger, struct succession *succession);
 void logger_open_ports(struct logger *logger);
 void logger_discard_input(struct logger *logger);
 void logger_checkpoint(struct logger *logger, const uint64_t *records);

@@ -140,20 +140,56 @@ static void fence(struct replica *replica) {
     replica_forget_peer(replica);
 }
 
-static void fail_over(void) {
+static void give_up_standby(void) {
+    control()->standby->is_suspected = true; /* it had stopped reading */
+    control()->standby->is_given_up = true;
+}
+
+static void follow(void) {
     struct control *self = control();
-    if (logger_change_master(simulation.logger, self->standby->peer) != 0) {
-        self->standby->is_suspected = true; /* it had stopped reading */
-        self->standby->is_given_up = true;
-        return;
-    }
-    logger_watch(simulation.logger, self->standby->peer);
     fence(self->master);
     self->master = self->standby;
     self->standby = NULL;
     self->is_protected = false;
     self->failovers++;
     expect_spawn();
+}
+
+/* Takes note of what the packet thread did by itself; whether it did. */
+static bool adopt_succession(void) {
+    struct succession succession;
+    if (!logger_take_succession(simulation.logger, &succession)) {
+        return false;
+    }
+    trace_say("control: the packet thread made epoch %u follow", succession.epoch);
+    if (succession.has_succeeded) {
+        follow();
+    } else {
+        give_up_standby();
+    }
+    return true;
+}
+
+static void fail_over(void) {
+    struct control *self = control();
+    logger_arm(simulation.logger, -1);
+    if (adopt_succession()) {
+        return;
+    }
+    if (logger_change_master(simulation.logger, self->standby->peer) != 0) {
+        give_up_standby();
+        return;
+    }
+    logger_watch(simulation.logger, self->standby->peer);
+    follow();
+}
+
+static void declare_protected(void) {
+    struct control *self = control();
+    self->is_protected = self->was_ready = true;
+    if (simulation.settings.is_armed) {
+        logger_arm(simulation.logger, self->standby->peer);
+    }
 }
 
 static void lose_state(void) {
@@ -169,6 +205,10 @@ static void lose_state(void) {
 static void drop_standby(void) {
     struct control *self = control();
     struct replica *standby = self->standby;
+    logger_arm(simulation.logger, -1);
+    if (adopt_succession()) {
+        return;
+    }
     standby->is_fenced = true; /* from here on nobody waits for what it still reads */
     logger_set_standby(simulation.logger, -1);
     fence(standby);
@@ -257,14 +297,14 @@ static void act(enum action action) {
         load_snapshot();
         break;
     default:
-        control()->is_protected = control()->was_ready = true;
+        declare_protected();
     }
 }
 
 static void run_control(void *argument) {
     (void)argument;
     for (;;) {
-        enum action action = plan();
+        enum action action = adopt_succession() ? ACTION_NONE : plan();
         if (action != ACTION_NONE) {
             act(action);
             POINT(ACTED, action, 0);

@@ -169,5 +169,6 @@ void settings_draw(struct settings *settings, struct pipeline *pipeline) {
         place = 0;
     }
     settings->pipeline_name = draw_pipeline(pipeline, settings->workers, place);
+    settings->is_armed = chance(2) == 0;
     settings->pals = chance(16) == 0 ? PAL_EVERY_ACCESS : PAL_HAND_OVERS;
 }
