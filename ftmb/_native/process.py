@@ -128,6 +128,10 @@ class Process:
         )
         return SnapshotBegun(child, pause[0], list(records))
 
+    def begin(self) -> None:
+        """Its state is as it shall be; without threads, for who calls `step`."""
+        lib.process_begin(self.pointer)
+
     def start(self, cores: Sequence[int] | None = None, idle: str = "yield") -> None:
         """Starts the worker threads; `idle` is what they do when there is nothing to do."""
         pinned = list(cores) if cores else [-1] * self.settings.workers

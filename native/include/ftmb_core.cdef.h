@@ -300,6 +300,7 @@ int process_attach_logs(struct process *process, uint32_t worker, int input, int
 void process_set_start(struct process *process, uint32_t worker, uint64_t record_number,
                        uint64_t input_position);
 void process_set_access_start(struct process *process, uint32_t worker, uint64_t position);
+void process_begin(struct process *process);
 int process_start(struct process *process, const int *cores, enum idle_strategy idle);
 void process_stop(struct process *process);
 void process_hold_workers(struct process *process);

@@ -77,6 +77,13 @@ class Stepped:
                 process.step(worker)
             self.step_loggers()
 
+    def close(self) -> None:
+        for process in self.processes:
+            process.close()
+        self.logger.close()
+        for port in self.ports.values():
+            port.close()
+
     def released(self) -> list[int]:
         sent = []
         while (one := self.ports["right"].pop()) is not None:
@@ -94,11 +101,7 @@ def stepped() -> Iterator[Callable[..., Stepped]]:
 
     yield make
     for one in made:
-        for process in one.processes:
-            process.close()
-        one.logger.close()
-        for port in one.ports.values():
-            port.close()
+        one.close()
 
 
 def test_a_successor_keeps_the_input_that_it_still_replays(
