@@ -8,6 +8,7 @@ All of them sleep most of the time. Worker and packet threads choose for themsel
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ LOGGER_NICE = -20
 REPLICA_NICE = -10  # once it is master or standby: its snapshot must not be held up
 BACKGROUND_NICE = 10  # memory for the replica after next: packets come first
 
+LAST_NICE = 19  # what a fenced process still does
 
-LAST_NICE = 19
 AUTOGROUP = Path("/proc/self/autogroup")
 
 
@@ -60,12 +61,14 @@ def automatic_idle(configuration: dict[str, Any]) -> str:
 def come_last(pid: int) -> None:
     """For a process that is fenced: what it still does, above all giving its memory back, must not
     hold up the traffic that goes on. What cannot be done any more need not be."""
-    try:
+    with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text(str(LAST_NICE))
-        for task in os.listdir(f"/proc/{pid}/task"):
+    tasks = []
+    with contextlib.suppress(OSError):
+        tasks = os.listdir(f"/proc/{pid}/task")
+    for task in tasks:  # some of them end meanwhile
+        with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, int(task), LAST_NICE)
-    except OSError:
-        pass
 
 
 def session_comes_first(nice: int) -> None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Noticing a failure: a dead process hangs up its socket, a hung one stops its heartbeat.
+"""Noticing a failure: a dead process is marked by the kernel, a hung one stops its heartbeat.
 
-Hang-up is the kernel's word and comes at once. A heartbeat is one number a worker thread, raised
-at every round of its loop, so that a single worker caught in an endless loop is noticed too.
+The mark comes at once (native/host/pages.h), the socket's hang-up later. A heartbeat is one number
+a worker thread, raised at every round of its loop: a single worker caught in an endless one is
+noticed too.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class History:
 
     def record(self, failover: Failover) -> None:
         """A failover whose fence and cut are done."""
-        failover.live_ns = time.monotonic_ns()
+        failover.live_ns = failover.live_ns or time.monotonic_ns()
         self.failover_count += 1
         self.state_losses += failover.lost_state
         self.failovers = [*self.failovers[1 - FAILOVERS_MAX :], failover]

@@ -144,8 +144,7 @@ def _after_lost_master(observed: Observed, cause: str) -> list[Action]:
         return [GoBack(cause)]
     if standby is not None and standby.lost is None and observed.is_protected:
         return [FailOver(cause)]
-    dropped: list[Action] = [DropStandby("its master is gone")] if standby is not None else []
-    return [*dropped, LoseState(cause)]
+    return [DropStandby("its master is gone") if standby is not None else LoseState(cause)]
 
 
 def _without_master(observed: Observed) -> list[Action]:

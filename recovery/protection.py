@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Carrying out what plan.py decides, in the logger process.
 
-A failover is one call into the packet thread (fence, cut, next epoch); everything else here is
-preparation for the next one.
+A failover is one step of the packet thread (fence, cut, next epoch), which a dead master's standby
+is armed for in advance; everything else here is preparation for the next one.
 """
 
 from __future__ import annotations
@@ -42,9 +42,8 @@ class Protection:
         self.seats = seats  # of the first master and of its standby; roles change later
         self.wants_standby = wants_standby
         self.heartbeat_bound = heartbeat_bound
-        self.checkpoints = (
-            None if checkpoint_interval is None else Checkpoints(logger, checkpoint_interval)
-        )
+        interval = checkpoint_interval
+        self.checkpoints = Checkpoints(logger, interval) if interval is not None else None
         self.master: ReplicaHandle | None = None
         self.standby: ReplicaHandle | None = None
         self.spares: list[ReplicaHandle] = []
@@ -79,7 +78,7 @@ class Protection:
     ) -> None:
         """The master has written the snapshot that it was asked for, or could not."""
         if self.checkpoints is not None:
-            if sender is self.master and self.checkpoints.done(epoch, ok, records):
+            if sender is self.master and self.checkpoints.done(sender, epoch, ok, records):
                 self.history.record_pause(pause_ns)
             return
         if sender is not self.master or self.snapshot is None or self.snapshot.epoch != epoch:
@@ -94,12 +93,15 @@ class Protection:
 
     def look(self, now: float) -> None:
         """Takes in what only looking shows: heartbeats, rejected records, first packets."""
+        self._adopt_succession()
         for replica in reversed(self.alive()):  # the master last: what it may do hangs on them
             replica.check(now, self._bound_of(replica))
         if self.standby is not None and not self.is_protected:
             self._check_resynchronising(self.standby, now)
         if self.master is not None and self.logger.master_is_rejected():
             self.master.lose("rejected")
+        if self.master is not None and self.checkpoints and self.checkpoints.is_overdue():
+            self.master.lose("no checkpoint")
         self.history.note_first_output(self.master.epoch if self.master else None)
 
     def _bound_of(self, replica: ReplicaHandle) -> float:
@@ -147,7 +149,7 @@ class Protection:
             has_snapshot=self.snapshot is not None and self.snapshot.is_complete,
             has_caught_up=self._has_caught_up(),
             wants_checkpoints=self.checkpoints is not None,
-            has_checkpoint=self.checkpoints is not None and self.checkpoints.last is not None,
+            has_checkpoint=self.checkpoints is not None and self.checkpoints.is_usable(),
             checkpoint_is_due=self.checkpoints is not None and self.checkpoints.is_due(),
         )
 
@@ -188,7 +190,7 @@ class Protection:
             self.standby.lose("stopped reading")
             return  # nobody is master now; the next plan says what that means
         self.logger.watch(self.standby.peer)
-        self._follow(cause, detected_ns)
+        self._follow(cause, detected_ns, time.monotonic_ns())
 
     def _adopt_succession(self) -> bool:
         """Takes note of what the packet thread did by itself, being armed; whether it did."""
@@ -198,15 +200,16 @@ class Protection:
         assert self.master is not None and self.standby is not None
         self.master.lose("died")
         if succession.has_succeeded:
-            self._follow(self.master.lost or "died", succession.detected_ns)
+            self._follow(self.master.lost or "", succession.detected_ns, succession.live_ns)
+            self.master_died()  # it may be dead too, and told of in the same event
         else:
             self.standby.lose("stopped reading")
         return True
 
-    def _follow(self, cause: str, detected_ns: int) -> None:
+    def _follow(self, cause: str, detected_ns: int, live_ns: int) -> None:
         assert self.master is not None and self.standby is not None
         self.history.retire_digests(self.standby.peer)
-        self.history.record(Failover(self.standby.epoch, cause, False, detected_ns))
+        self.history.record(Failover(self.standby.epoch, cause, False, detected_ns, live_ns))
         self._fence(self.master)
         self.master, self.standby = self.standby, None
         self.is_protected = False
@@ -218,12 +221,12 @@ class Protection:
         detected_ns = time.monotonic_ns()
         self.logger.change_master(None)
         self.logger.watch(None)
+        if self.checkpoints is not None:
+            lost_state = not self.checkpoints.go_back()
         self.history.record(Failover(self.master.epoch, cause, lost_state, detected_ns))
         self._fence(self.master)
         self.master = None
         self.is_protected = False
-        if self.checkpoints is not None:
-            self.checkpoints.give_up()
         what = "state lost" if lost_state else "back to the last checkpoint"
         severity = "error" if lost_state else "warning"
         note(what, cause=cause, severity=severity, wants_standby=self.wants_standby)
@@ -257,20 +260,14 @@ class Protection:
             self.snapshot.close()
             self.snapshot = None
         note("standby dropped", cause=cause, epoch=self.standby.epoch, unprotected=True)
-        self._dismiss(self.standby)
+        self.standby.dismiss()
         self.standby = None
         self.is_protected = False
 
     def _drop_spare(self, epoch: int) -> None:
         spare = self._spare(epoch)
         self.spares.remove(spare)
-        self._dismiss(spare)
-
-    @staticmethod
-    def _dismiss(replica: ReplicaHandle) -> None:
-        """Hanging up tells it to end."""
-        replica.peer.remove()
-        replica.channel.close()
+        spare.dismiss()
 
     def _spare(self, epoch: int) -> ReplicaHandle:
         return next(spare for spare in self.spares if spare.epoch == epoch)
@@ -287,6 +284,10 @@ class Protection:
 
     def _make_master(self) -> None:
         spare = next(spare for spare in self.spares if spare.stage is Stage.STARTED)
+        if self.checkpoints is not None and self.checkpoints.refuses(spare.start_records):
+            self.history.state_losses += 1
+            spare.lose("its checkpoint is not what was committed")
+            return
         self.spares.remove(spare)
         self.master = spare
         self.logger.change_master(spare.peer)

@@ -64,6 +64,11 @@ class ReplicaHandle:
         except HungUp:
             self.lose("hangup")
 
+    def dismiss(self) -> None:
+        """It has no role any more: hanging up tells it to end."""
+        self.peer.remove()
+        self.channel.close()
+
     def enter(self, stage: Stage) -> None:
         """The next stage begins."""
         self.stage = stage

@@ -50,6 +50,7 @@ class Succession:
     epoch: int
     has_succeeded: bool
     detected_ns: int
+    live_ns: int  # fence and cut were done
 
 
 def _numbers(struct: Any, names: tuple[str, ...]) -> dict[str, int]:
@@ -225,7 +226,7 @@ class Logger:
         raw = ffi.new("struct succession *")
         if not lib.logger_take_succession(self.pointer, raw):
             return None
-        return Succession(raw.epoch, raw.has_succeeded, raw.detected_ns)
+        return Succession(raw.epoch, raw.has_succeeded, raw.detected_ns, raw.live_ns)
 
     @property
     def death_event(self) -> int:
@@ -240,9 +241,10 @@ class Logger:
         """With no master: the next one begins behind what was logged by now."""
         lib.logger_discard_input(self.pointer)
 
-    def checkpoint(self, records: Sequence[int]) -> None:
-        """Release "checkpoint": a snapshot with these records, one for each worker, is complete."""
-        lib.logger_checkpoint(self.pointer, list(records))
+    def checkpoint(self, records: Sequence[int]) -> bool:
+        """Release "checkpoint": a snapshot with these records, one for each worker, is complete.
+        False: the master cannot have got there."""
+        return bool(lib.logger_checkpoint(self.pointer, list(records)))
 
     def master_is_rejected(self) -> bool:
         """Whether the master wrote what no sane master writes; nothing of it is read any more."""

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/cycles.h"
 #include "simulator/points.h"
 
 enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
@@ -98,14 +99,15 @@ static inline void idle_wake(_Atomic uint32_t *word) {
 #endif
 }
 
-/* A busy thread's turn at a core that it shares; the time is CLOCK_MONOTONIC. */
+/* A busy thread's turn at a core that it shares; the time is CLOCK_MONOTONIC. A turn begins when
+ * the others have had theirs. */
 static inline void idle_take_turn(enum idle_strategy strategy, uint64_t *turn_end_ns,
                                   uint64_t now_ns, uint32_t turn_ns) {
     if (strategy == IDLE_YIELD && now_ns >= *turn_end_ns) {
         if (*turn_end_ns != 0) {
             sched_yield();
         }
-        *turn_end_ns = now_ns + turn_ns;
+        *turn_end_ns = monotonic_ns() + turn_ns;
     }
 }
 
@@ -117,7 +119,7 @@ static inline void idle_end_turn(uint64_t *turn_end_ns, uint64_t *least_end_ns, 
     }
     sched_yield();
     *turn_end_ns = 0;
-    *least_end_ns = now_ns + TURN_NS_LEAST;
+    *least_end_ns = monotonic_ns() + TURN_NS_LEAST;
 }
 
 /* A standby with nothing to replay, on a core that is others' first: what comes meanwhile it

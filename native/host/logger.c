@@ -212,7 +212,7 @@ static void serve_request(struct logger *logger) {
     } else if (kind == REQUEST_ARM) {
         logger->heir = request->next;
     } else if (kind == REQUEST_CHECKPOINT) {
-        output_logger_checkpoint(&logger->output, request->records);
+        request->has_succeeded = output_logger_checkpoint(&logger->output, request->records);
     } else if (kind == REQUEST_DISCARD_INPUT) {
         output_logger_discard_input(&logger->output);
     } else {
@@ -234,6 +234,7 @@ static void succeed(struct logger *logger) {
     logger->succession.detected_ns = monotonic_ns();
     logger->succession.epoch = heir.epoch;
     logger->succession.has_succeeded = output_logger_change_master(&logger->output, &heir);
+    logger->succession.live_ns = monotonic_ns();
     if (logger->succession.has_succeeded) {
         logger->watched = heir.page;
     }
@@ -361,9 +362,10 @@ void logger_discard_input(struct logger *logger) {
     hand_over(logger, REQUEST_DISCARD_INPUT);
 }
 
-void logger_checkpoint(struct logger *logger, const uint64_t *records) {
+bool logger_checkpoint(struct logger *logger, const uint64_t *records) {
     memcpy(logger->request.records, records, logger->settings.workers * sizeof(*records));
     hand_over(logger, REQUEST_CHECKPOINT);
+    return logger->request.has_succeeded;
 }
 
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker) {

@@ -62,9 +62,9 @@ struct logger_request {
 
 /* A failover that the packet thread made by itself, for the control thread to take note of. */
 struct succession {
-    uint64_t detected_ns;
-    bool has_succeeded; /* false: the heir had stopped reading and was given up */
-    uint32_t epoch;     /* the heir's */
+    uint64_t detected_ns, live_ns; /* live: fence and cut were done */
+    bool has_succeeded;            /* false: the heir had stopped reading and was given up */
+    uint32_t epoch;                /* the heir's */
 };
 
 struct logger {
@@ -133,8 +133,8 @@ void logger_open_ports(struct logger *logger);
 void logger_discard_input(struct logger *logger);
 
 /* With RELEASE_CHECKPOINT: a complete snapshot holds these records, one for each worker; what they
- * send may leave. */
-void logger_checkpoint(struct logger *logger, const uint64_t *records);
+ * send may leave. False: that cannot be. */
+bool logger_checkpoint(struct logger *logger, const uint64_t *records);
 
 /* Where in a worker's access log a new standby begins to read. */
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker);

@@ -217,6 +217,7 @@ static void give_step_lock(struct step_lock *lock) {
 enum worker_progress process_step(struct process *process, uint32_t index) {
     struct worker *worker = &process->workers[index];
     if (atomic_load_explicit(&process->must_hold, memory_order_relaxed)) {
+        status_add(&process->workers[index].status->heartbeat, 1); /* it is not to blame */
         return WORKER_IDLE; /* lets the holder have the lock, which is not a fair one */
     }
     POINT(STEPPING, index, 0);
@@ -260,7 +261,8 @@ static void take_turn(const struct worker *worker, uint64_t *turn_end_ns) {
 /* A round that found nothing; returns how many in a row. */
 static uint32_t wait_for_work(const struct worker *worker, uint32_t idle_rounds, uint32_t epoch) {
     struct process *process = worker->process;
-    if (worker->mode == WORKER_REPLAY && process->idle == IDLE_YIELD) {
+    bool is_follower = worker->mode == WORKER_REPLAY && epoch < process->epoch;
+    if (is_follower && process->idle == IDLE_YIELD) {
         idle_wait_as_follower(&process->logger_page->epoch, epoch);
         return idle_rounds + 1;
     }

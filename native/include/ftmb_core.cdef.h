@@ -223,14 +223,14 @@ int logger_set_standby(struct logger *logger, int peer);
 void logger_watch(struct logger *logger, int peer);
 void logger_arm(struct logger *logger, int peer);
 struct succession {
-    uint64_t detected_ns;
+    uint64_t detected_ns, live_ns;
     bool has_succeeded;
     uint32_t epoch;
 };
 bool logger_take_succession(struct logger *logger, struct succession *succession);
 void logger_open_ports(struct logger *logger);
 void logger_discard_input(struct logger *logger);
-void logger_checkpoint(struct logger *logger, const uint64_t *records);
+bool logger_checkpoint(struct logger *logger, const uint64_t *records);
 uint64_t logger_committed(const struct logger *logger, uint32_t worker);
 bool logger_master_is_rejected(const struct logger *logger);
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker);

@@ -19,9 +19,9 @@
 #define FTMB_BURST_MAX 32U        /* packets that one call of `process` gets at most */
 #define FTMB_FRAME_SIZE_MAX 2048U /* bytes of a frame, Ethernet header included, no FCS */
 #define FTMB_WORKERS_MAX 64U
-#define RECORD_PALS_MAX 2048U     /* shared variables that one record can take over */
+#define RECORD_PALS_MAX 2048U     /* of one record: with a PAL for each access, 64 for a packet */
 #define RING_SIZE_MIN (1U << 18)  /* bytes */
-#define PENDING_RECORDS_MAX 4096U /* a worker's records received and not released; power of two */
+#define PENDING_RECORDS_MAX 4096U /* a worker's records received and not consumed; power of two */
 #endif
 
 #define FTMB_PORTS_MAX 16U

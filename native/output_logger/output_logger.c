@@ -2,8 +2,8 @@
 /*
  * Receiving and committing; sending is in release.c.
  *
- * Invariant: released <= committed <= cut <= received, per worker; all positions of logs are
- * derived from these numbers, and memory is freed only behind `released` (output log), behind the
+ * Invariant: consumed <= committed <= cut <= received, per worker; all positions of logs are
+ * derived from these numbers, and memory is freed only behind `consumed` (output log), behind the
  * standby (access log) and behind both (input log).
  */
 #include "output_logger/output_logger.h"
@@ -387,11 +387,22 @@ void output_logger_set_standby(struct output_logger *logger, const struct proces
     logger->standby = standby;
 }
 
-void output_logger_checkpoint(struct output_logger *logger, const uint64_t *records) {
-    for (uint32_t index = 0; index < logger->workers; index++) {
-        struct output_queue *queue = &logger->queues[index];
-        queue->checkpoint = records[index] > queue->checkpoint ? records[index] : queue->checkpoint;
+bool output_logger_checkpoint(struct output_logger *logger, const uint64_t *records) {
+    if (!logger->has_master) {
+        return false;
     }
+    receive(logger);
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        const struct output_queue *queue = &logger->queues[index];
+        if (logger->is_rejecting || records[index] < queue->checkpoint ||
+            records[index] > queue->received) {
+            return false;
+        }
+    }
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        logger->queues[index].checkpoint = records[index];
+    }
+    return true;
 }
 
 void output_logger_discard_input(struct output_logger *logger) {

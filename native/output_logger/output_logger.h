@@ -3,9 +3,12 @@
  * The output logger: receives the master's records, keeps the access log, decides what is
  * committed, and alone lets packets out.
  *
- * Per worker a record goes through three states, each a number that only rises:
+ * Per worker a record goes through these states, each a number that rises while a master lives:
  *
  *     received -> committed (in the cut; now in the access log) -> released (its packets are out)
+ *
+ * (With RELEASE_NONE released is ahead of committed.) What is both is consumed: the output log may
+ * be written over.
  *
  * It owns the access logs and reads the output logs of the present master, whom it trusts in
  * nothing: a record that fails output_record_check() ends that master (`is_rejecting`), and has
@@ -96,8 +99,7 @@ struct output_logger {
     bool is_logged;         /* records carry PALs and vectors, and go to the access log */
     enum release_mode release;
     enum pal_mode pals;
-    bool has_master; /* rings of a master are attached */
-    bool has_new_records;
+    bool has_master;           /* rings of a master are attached */
     _Atomic bool is_rejecting; /* the present master wrote garbage; nothing more is read from it */
     _Atomic uint64_t first_output_ns; /* of this epoch; 0: none yet */
     struct input_logger *input;
@@ -144,8 +146,9 @@ bool output_logger_change_master(struct output_logger *logger, const struct next
 /* From now on logs are kept for this standby (NULL: for none). Borrows the page. */
 void output_logger_set_standby(struct output_logger *logger, const struct process_page *standby);
 
-/* A snapshot with all records up to these is complete; one for each worker. */
-void output_logger_checkpoint(struct output_logger *logger, const uint64_t *records);
+/* A snapshot with all records up to these is complete; one for each worker. False, and nothing
+ * changes: the master cannot have been there, or had been further. */
+bool output_logger_checkpoint(struct output_logger *logger, const uint64_t *records);
 
 /* With no master: the next one begins behind what was logged by now. */
 void output_logger_discard_input(struct output_logger *logger);

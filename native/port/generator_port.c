@@ -42,6 +42,9 @@ static uint32_t room_of(const struct generator_port *port) {
         return PORT_BURST_MAX;
     }
     uint64_t on_the_way = port->sent - (sent_to(port->sink) - port->sent_to_sink);
+    /* More may come out than was sent: a failover without output commit, an element's own packets.
+     */
+    on_the_way = on_the_way > port->sent ? 0 : on_the_way;
     uint64_t room = port->window > on_the_way ? port->window - on_the_way : 0;
     return room < PORT_BURST_MAX ? (uint32_t)room : PORT_BURST_MAX;
 }

@@ -178,3 +178,21 @@ def test_output_waits_for_the_checkpoint_and_a_failure_goes_back_to_it(
     assert box.released() == []
     box.logger.checkpoint(checkpoint_of(successor)[1])
     assert box.released() == list(range(101, 151))  # executed again from the log, and sent once
+
+
+def test_a_checkpoint_that_cannot_be_changes_nothing(checkpointed: CheckpointedBox) -> None:
+    box = checkpointed
+    master, peer = box.process()
+    master.set_start(0, *box.logger.start_of(0))
+    master.start()
+    box.logger.change_master(peer)
+    box.send(10)
+    descriptor, records = checkpoint_of(master)
+    os.close(descriptor)
+    assert not box.logger.checkpoint([1 << 62])  # further than the master has come
+    assert box.released() == []
+    assert box.logger.checkpoint(records)
+    assert not box.logger.checkpoint([0])  # back behind what has left
+    assert box.released() == list(range(1, 11))
+    box.logger.change_master(None)
+    assert not box.logger.checkpoint(records)  # of a master that is none any more

@@ -81,7 +81,8 @@ def test_a_lost_master_is_followed_by_its_standby() -> None:
 def test_a_standby_that_is_not_ready_never_takes_over() -> None:
     """Promotion before the state is complete would make state up."""
     observed = Observed(True, lost(STARTED), STANDBY, has_caught_up=True)
-    assert plan(observed) == [p.DropStandby("its master is gone"), p.LoseState("hangup")]
+    assert plan(observed) == [p.DropStandby("its master is gone")]
+    assert plan(replace(observed, standby=None)) == [p.LoseState("hangup")]
     observed = Observed(True, lost(STARTED), lost(STANDBY), is_protected=True)
     assert p.FailOver("hangup") not in plan(observed)
 
