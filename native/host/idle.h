@@ -33,9 +33,9 @@ enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
 #define IDLE_YIELDS 16U    /* before it sleeps */
 #define IDLE_NAP_NS 30000L /* of a standby with nothing to replay */
 #define TURN_NS 20000U
-#define TURN_NS_LEAST 5000U   /* of the loggers, also when they find nothing */
-#define TURN_NS_STANDBY 4000U /* no packet should wait for longer */
-#define TURN_NS_BEHIND 20000U /* of a standby that would not keep up with these */
+#define TURN_NS_LEAST 5000U    /* of the loggers, also when they find nothing */
+#define TURN_NS_STANDBY 4000U  /* no packet should wait for longer */
+#define TURN_NS_BEHIND 200000U /* of one that is far behind */
 #define IDLE_SLEEP_NS_FIRST 20000L
 #define IDLE_SLEEP_NS_MAX 320000L
 
@@ -109,6 +109,13 @@ static inline void idle_take_turn(enum idle_strategy strategy, uint64_t *turn_en
         }
         *turn_end_ns = monotonic_ns() + turn_ns;
     }
+}
+
+/* The further behind, the longer: one that never kept up would fill the logs. `lag` is bytes of the
+ * access log, at least 32 for a record. */
+static inline uint32_t idle_turn_of_standby(uint64_t lag) {
+    uint64_t turn_ns = TURN_NS_STANDBY + lag / 8;
+    return turn_ns < TURN_NS_BEHIND ? (uint32_t)turn_ns : TURN_NS_BEHIND;
 }
 
 /* The same when there is nothing to do: what comes before its least turn is over is met at once. */

@@ -252,7 +252,7 @@ static void take_turn(const struct worker *worker, uint64_t *turn_end_ns) {
     if (worker->process->idle == IDLE_YIELD) {
         uint32_t turn_ns = TURN_NS;
         if (worker->mode == WORKER_REPLAY) {
-            turn_ns = replay_is_far_behind(worker) ? TURN_NS_BEHIND : TURN_NS_STANDBY;
+            turn_ns = idle_turn_of_standby(replay_lag(worker));
         }
         idle_take_turn(IDLE_YIELD, turn_end_ns, monotonic_ns(), turn_ns);
     }

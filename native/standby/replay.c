@@ -9,8 +9,6 @@
 #include "shared_state/shared_variable.h"
 #include "simulator/points.h"
 
-#define FAR_BEHIND_SIZE 65536U /* of the access log: 2,048 records or less */
-
 const struct pal *replay_next_pal(struct replay *replay, uint32_t access) {
     if (replay->next_pal < replay->record->pal_count) {
         const struct pal *pal = &access_record_pals(replay->record)[replay->next_pal];
@@ -64,9 +62,8 @@ static const struct access_record *next_record(struct worker *worker) {
     return NULL;
 }
 
-bool replay_is_far_behind(const struct worker *worker) {
-    const struct replay *replay = &worker->replay;
-    return ring_written(&replay->access) - replay->position > FAR_BEHIND_SIZE;
+uint64_t replay_lag(const struct worker *worker) {
+    return ring_written(&worker->replay.access) - worker->replay.position;
 }
 
 int replay_step(struct worker *worker) {

@@ -33,8 +33,8 @@ struct replay {
 const struct pal *replay_next_pal(struct replay *replay, uint32_t access);
 bool replay_may_access(const struct pal *pal, const struct ftmb_shared *variable, uint32_t worker);
 
-/* Whether more is committed and not replayed than a standby that keeps up ever has. */
-bool replay_is_far_behind(const struct worker *worker);
+/* Bytes of the access log that are committed and not replayed. */
+uint64_t replay_lag(const struct worker *worker);
 /* Replays the next committed record, if there is one. */
 int replay_step(struct worker *worker);
 
