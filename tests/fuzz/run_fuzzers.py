@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ ROOT = HERE.parents[1]
 BUILD = ROOT / "build/fuzz"
 CORPUS = ROOT / "tests/fuzz/corpus"  # TARGET.tar.xz
 REGRESSIONS = ROOT / "tests/fuzz/regressions"  # TARGET-WHAT: inputs that once broke something
+RSS_LIMIT_MIB = 2048
 INPUT_SIZE_MAX = 2048
 INPUT_TIMEOUT_S = 60
 # The sources that each target is about; all others it merely passes through.
@@ -85,6 +87,9 @@ def fuzz(target: str, seconds: int) -> subprocess.CompletedProcess[str]:
         folder.mkdir(parents=True, exist_ok=True)
     command = [*program(target), f"-max_len={INPUT_SIZE_MAX}", f"-timeout={INPUT_TIMEOUT_S}"]
     command += [f"-artifact_prefix={crashes}/{target}-", "-print_final_stats=1", "-reload=0"]
+    # A process begins with the peak of the one that forked it, which is no leak of its own.
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    command += [f"-rss_limit_mb={RSS_LIMIT_MIB + peak_mib}"]
     command += [f"-max_total_time={seconds}", str(found)] if seconds else ["-runs=0"]
     return subprocess.run(
         [*command, str(seeds(target))], cwd=ROOT, capture_output=True, text=True, errors="replace"
