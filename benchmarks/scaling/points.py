@@ -72,15 +72,21 @@ def stepped_point(workers: int, share: int, traffic: Traffic, rounds: int, *, pr
             _step_round(rig, packets * workers)
         taken = [_step_round(rig, packets * workers) for _ in range(rounds)]
         rig.check()
-    figures = {name: median([one[name] for one in taken]) for name in taken[0]}
+    return {**_head("stepped", workers, share, protected), **_medians(taken)}
+
+
+def _head(kind: str, workers: int, share: int, protected: bool) -> Point:
     return {
-        "kind": "stepped",
+        "kind": kind,
         "workers": workers,
         "share": share,
         "protected": protected,
         "accesses": ACCESSES * share / 100,
-        **figures,
     }
+
+
+def _medians(taken: list[dict[str, float]]) -> dict[str, float]:
+    return {name: median([one[name] for one in taken]) for name in taken[0]}
 
 
 def threaded_point(workers: int, share: int, traffic: Traffic, rounds: int, *, protected: bool,
@@ -92,13 +98,9 @@ def threaded_point(workers: int, share: int, traffic: Traffic, rounds: int, *, p
             in_turns(rig, packets * workers)
         taken = [in_turns(rig, packets * workers) for _ in range(rounds)]
         rig.check()
-    figures = {name: median([one[name] for one in taken]) for name in taken[0]}
+    figures = _medians(taken)
     return {
-        "kind": "threaded",
-        "workers": workers,
-        "share": share,
-        "protected": protected,
-        "accesses": ACCESSES * share / 100,
+        **_head("threaded", workers, share, protected),
         "master": figures["master"],
         "loggers": figures["loggers"],
         "standby": figures["standby"],

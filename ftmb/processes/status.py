@@ -12,7 +12,7 @@ from ftmb.recovery.state import state_of
 
 if TYPE_CHECKING:
     from ftmb.processes.logger import LoggerProcess
-from ftmb.recovery.replicas import ReplicaHandle
+    from ftmb.recovery.replicas import ReplicaHandle
 
 
 def _replica(replica: ReplicaHandle | None) -> dict[str, Any] | None:

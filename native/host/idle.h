@@ -39,7 +39,7 @@ enum idle_strategy { IDLE_SPIN = 0, IDLE_YIELD = 1, IDLE_SLEEP = 2 };
 #define IDLE_SLEEP_NS_FIRST 20000L
 #define IDLE_SLEEP_NS_MAX 320000L
 
-#define IDLE_SLICE_NS 100000U
+#define IDLE_SLICE_NS 100000U /* the kernel's shortest */
 
 #define NICE_LOGGERS (-20) /* a device has buffers for some milliseconds only */
 #define NICE_WORKER (-10)

@@ -125,7 +125,7 @@ void logger_watch(struct logger *logger, int peer);
  * < 0: nobody does. Any change of master disarms.
  */
 void logger_arm(struct logger *logger, int peer);
-/* Whether that has happened since it was last asked. */
+/* Whether that has happened since it was last asked; told once. */
 bool logger_take_succession(struct logger *logger, struct succession *succession);
 void logger_open_ports(struct logger *logger);
 /* Without protection and without a master: what arrived meanwhile is lost, as it is when a
