@@ -274,7 +274,7 @@ static void monitor_process(struct ftmb_context *context, struct ftmb_packet **p
 const struct ftmb_element_class monitor_class = {
     .name = "monitor",
     .help = "counts packets and bytes per source host and in total, shared by all workers",
-    .state_version = 1,
+    .state_version = 2,
     .config_size = sizeof(struct monitor_config),
     .options = monitor_options,
     .drop_reasons = monitor_drops,

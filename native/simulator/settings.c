@@ -5,43 +5,12 @@
 #include <string.h>
 
 #include "elements.h"
+#include "host/element_config.h"
 #include "simulator/probe.h"
 
 #define CONFIG_SIZE_MAX 65536U
-#define SECOND_NS 1000000000ULL
 
 static _Alignas(64) uint8_t configs[FTMB_PIPELINE_MAX][CONFIG_SIZE_MAX];
-
-static const struct ftmb_option *option_of(const struct ftmb_element_class *element,
-                                           const char *name) {
-    const struct ftmb_option *option = element->options;
-    while (option->name != NULL && strcmp(option->name, name) != 0) {
-        option++;
-    }
-    return option->name == NULL ? abort(), option : option;
-}
-
-static void set_number(const struct ftmb_element_class *element, void *config, const char *name,
-                       uint64_t value) {
-    const struct ftmb_option *option = option_of(element, name);
-    uint8_t *place = (uint8_t *)config + option->offset;
-    if (option->type == FTMB_OPTION_SECONDS) {
-        value *= SECOND_NS;
-        memcpy(place, &value, sizeof(value));
-    } else if (option->type == FTMB_OPTION_UNSIGNED || option->type == FTMB_OPTION_CHOICE) {
-        memcpy(place, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
-    } else {
-        *place = (uint8_t)value;
-    }
-}
-
-static void set_text(const struct ftmb_element_class *element, void *config, const char *name,
-                     const char *value) {
-    char error[256];
-    if (option_of(element, name)->parse(config, value, error, sizeof(error)) != 0) {
-        abort();
-    }
-}
 
 static const struct ftmb_element_class *element_named(const char *name) {
     uint32_t index = 0;
@@ -53,10 +22,10 @@ static const struct ftmb_element_class *element_named(const char *name) {
 
 static void *add(struct pipeline *pipeline, const struct ftmb_element_class *element) {
     void *config = configs[pipeline->count];
-    memset(config, 0, CONFIG_SIZE_MAX);
     if (element->config_size > CONFIG_SIZE_MAX || pipeline_add(pipeline, element, config) != 0) {
         abort();
     }
+    element_config_init(element, config);
     return config;
 }
 
@@ -68,37 +37,37 @@ static void add_probe(struct pipeline *pipeline) {
 static void add_monitor(struct pipeline *pipeline) {
     const struct ftmb_element_class *element = element_named("monitor");
     void *config = add(pipeline, element);
-    set_number(element, config, "first", 0);
-    set_number(element, config, "second", 1);
-    set_number(element, config, "hosts_max", 1024);
-    set_number(element, config, "stamp", 1);
+    element_config_set(element, config, "first", 0);
+    element_config_set(element, config, "second", 1);
+    element_config_set(element, config, "hosts_max", 1024);
+    element_config_set(element, config, "stamp", 1);
 }
 
 static void add_forward(struct pipeline *pipeline) {
     const struct ftmb_element_class *element = element_named("forward");
     void *config = add(pipeline, element);
-    set_number(element, config, "first", 0);
-    set_number(element, config, "second", 1);
+    element_config_set(element, config, "first", 0);
+    element_config_set(element, config, "second", 1);
 }
 
 static void add_nat(struct pipeline *pipeline, uint32_t workers) {
     const struct ftmb_element_class *element = element_named("nat");
     void *config = add(pipeline, element);
     char error[256];
-    set_number(element, config, "inside", 0);
-    set_number(element, config, "outside", 1);
-    set_text(element, config, "external", "203.0.113.1");
-    set_text(element, config, "inside_address", "10.0.0.1");
-    set_number(element, config, "filtering", chance(3));
-    set_number(element, config, "sessions_max", 16 + chance(16));
-    set_number(element, config, "port_first", 2048);
-    set_number(element, config, "port_last", 2048 + workers * (8 + chance(60)) - 1);
-    set_number(element, config, "udp_timeout", 1);
-    set_number(element, config, "icmp_timeout", 1);
-    set_number(element, config, "tcp_established_timeout", 2);
-    set_number(element, config, "tcp_transitory_timeout", 1);
-    set_number(element, config, "check_checksum", 1);
-    set_number(element, config, "icmp_errors_max", 1000);
+    element_config_set(element, config, "inside", 0);
+    element_config_set(element, config, "outside", 1);
+    element_config_set_text(element, config, "external", "203.0.113.1");
+    element_config_set_text(element, config, "inside_address", "10.0.0.1");
+    element_config_set(element, config, "filtering", chance(3));
+    element_config_set(element, config, "sessions_max", 16 + chance(16));
+    element_config_set(element, config, "port_first", 2048);
+    element_config_set(element, config, "port_last", 2048 + workers * (8 + chance(60)) - 1);
+    element_config_set(element, config, "udp_timeout", 1);
+    element_config_set(element, config, "icmp_timeout", 1);
+    element_config_set(element, config, "tcp_established_timeout", 2);
+    element_config_set(element, config, "tcp_transitory_timeout", 1);
+    element_config_set(element, config, "check_checksum", 1);
+    element_config_set(element, config, "icmp_errors_max", 1000);
     if (element->check(config, workers, error, sizeof(error)) != 0) {
         simulation_fail("the NAT's configuration: %s", error);
     }

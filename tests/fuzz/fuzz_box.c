@@ -5,6 +5,9 @@
 
 #define PART_SIZE (1U << 19) /* less than a huge page, which would have to be zeroed whole */
 #define STEPS_MAX 4096U
+#define CONFIG_SIZE_MAX 64U
+
+extern const struct ftmb_element_class forward_class, monitor_class;
 
 /* Made once: two replicas' output logs and pages, and the loggers' own. */
 static struct ring input_rings[FUZZ_WORKERS_MAX], access_rings[FUZZ_WORKERS_MAX];
@@ -278,14 +281,23 @@ void fuzz_box_close(struct fuzz_box *box) {
     fuzz_box_free(box);
 }
 
-void fuzz_set_text(const struct ftmb_option *options, void *config, const char *name,
-                   const char *text) {
-    char error[256];
-    for (const struct ftmb_option *option = options; option->name != NULL; option++) {
-        if (strcmp(option->name, name) == 0) {
-            MUST(option->parse(config, text, error, sizeof(error)) == 0);
-            return;
-        }
-    }
-    MUST(!"an option of this name");
+static void add_between_ports(struct pipeline *pipeline, void *config,
+                              const struct ftmb_element_class *element) {
+    MUST(element->config_size <= CONFIG_SIZE_MAX);
+    element_config_init(element, config);
+    element_config_set(element, config, "first", 0);
+    element_config_set(element, config, "second", 1);
+    MUST(pipeline_add(pipeline, element, config) == 0);
+}
+
+void fuzz_add_forward(struct pipeline *pipeline) {
+    static _Alignas(64) uint8_t config[CONFIG_SIZE_MAX];
+    add_between_ports(pipeline, config, &forward_class);
+}
+
+void fuzz_add_monitor(struct pipeline *pipeline, bool is_stamping) {
+    static _Alignas(64) uint8_t config[CONFIG_SIZE_MAX];
+    add_between_ports(pipeline, config, &monitor_class);
+    element_config_set(&monitor_class, config, "hosts_max", 1024);
+    element_config_set(&monitor_class, config, "stamp", is_stamping);
 }

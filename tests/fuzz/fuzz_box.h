@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/element_config.h"
 #include "host/process.h"
 #include "input_logger/input_logger.h"
 #include "output_logger/output_logger.h"
@@ -102,8 +103,8 @@ void fuzz_box_round(struct fuzz_box *box);
 /* The standby becomes master, and a copy of its state the next standby. */
 void fuzz_box_fail_over(struct fuzz_box *box);
 
-/* Gives an option its text as the configuration would. */
-void fuzz_set_text(const struct ftmb_option *options, void *config, const char *name,
-                   const char *text);
+/* These elements between the box's two ports, once each, with a table of 1,024 hosts. */
+void fuzz_add_forward(struct pipeline *pipeline);
+void fuzz_add_monitor(struct pipeline *pipeline, bool is_stamping);
 
 #endif

@@ -34,11 +34,11 @@ static void fill_config(uint8_t choices) {
     config.udp_ns = config.icmp_ns = 2000000000;
     config.tcp_established_ns = 4000000000;
     config.tcp_transitory_ns = 1000000000;
-    fuzz_set_text(nat_options, &config, "external", "198.51.100.0/31");
-    fuzz_set_text(nat_options, &config, "external", "203.0.113.9");
-    fuzz_set_text(nat_options, &config, "static", "tcp 198.51.100.1:80 -> 10.0.0.5:8080");
-    fuzz_set_text(nat_options, &config, "static", "udp 203.0.113.9:53 -> 10.0.0.6:53");
-    fuzz_set_text(nat_options, &config, "inside_address", "10.0.0.1");
+    element_config_set_text(&nat_class, &config, "external", "198.51.100.0/31");
+    element_config_set_text(&nat_class, &config, "external", "203.0.113.9");
+    element_config_set_text(&nat_class, &config, "static", "tcp 198.51.100.1:80 -> 10.0.0.5:8080");
+    element_config_set_text(&nat_class, &config, "static", "udp 203.0.113.9:53 -> 10.0.0.6:53");
+    element_config_set_text(&nat_class, &config, "inside_address", "10.0.0.1");
     char error[64];
     MUST(nat_check(&config, 2, error, sizeof(error)) == 0);
 }

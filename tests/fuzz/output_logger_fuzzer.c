@@ -13,8 +13,6 @@
 
 #include "log/access_record.h"
 
-extern const struct ftmb_element_class forward_class;
-
 #define OPERATIONS_MAX 64U
 
 /* The logger's clock runs fast, so that waiting for a stalled standby takes no time. */
@@ -254,12 +252,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static struct pipeline pipeline;
     static struct fuzz_box box;
-    uint8_t config[8] = {0, 1};
     struct fuzz_data data = {.at = bytes, .left = size};
     struct mad_master master = {.box = &box, .data = &data};
     uint8_t choices = fuzz_take8(&data);
     pipeline = (struct pipeline){0};
-    MUST(pipeline_add(&pipeline, &forward_class, config) == 0);
+    fuzz_add_forward(&pipeline);
     fuzz_box_open_without_replicas(&box, &pipeline, 1 + (choices & 1), on_sent);
     box.output.is_logged = (choices & 2) == 0;
     const struct next_master first = {

@@ -11,8 +11,6 @@
 #include "log/access_record.h"
 #include "log/input_record.h"
 
-extern const struct ftmb_element_class forward_class, monitor_class;
-
 #define OPERATIONS_MAX 48U
 
 /* Waiting for another worker ends at once: in one thread there is nobody to wait for. */
@@ -73,16 +71,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static struct pipeline pipeline;
     static struct fuzz_box box;
-    struct {
-        uint8_t first, second, stamp;
-        uint32_t hosts_max;
-    } config = {.second = 1, .stamp = 1, .hosts_max = 1024};
     struct fuzz_data data = {.at = bytes, .left = size};
     uint8_t choices = fuzz_take8(&data);
     uint64_t positions[FUZZ_WORKERS_MAX] = {0};
     pipeline = (struct pipeline){0};
-    MUST(pipeline_add(&pipeline, (choices & 2) != 0 ? &forward_class : &monitor_class, &config) ==
-         0);
+    if ((choices & 2) != 0) {
+        fuzz_add_forward(&pipeline);
+    } else {
+        fuzz_add_monitor(&pipeline, true);
+    }
     fuzz_box_open_without_replicas(&box, &pipeline, 1 + (choices & 1), on_sent);
     fuzz_replica_open(&box, &box.standby, 2);
     waiting = box.standby.process;

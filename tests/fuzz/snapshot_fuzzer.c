@@ -17,8 +17,6 @@
 
 #include "host/snapshot.h"
 
-extern const struct ftmb_element_class forward_class;
-
 static void on_sent(struct fuzz_box *box, uint32_t port, const struct frame *frame) {
     (void)box;
     (void)port;
@@ -95,11 +93,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static struct pipeline pipeline;
     static struct fuzz_box box;
-    uint8_t config[2] = {0, 1}, frame[60] = {0};
+    uint8_t frame[60] = {0};
     struct fuzz_data data = {.at = bytes, .left = size};
     uint8_t choices = fuzz_take8(&data);
     pipeline = (struct pipeline){0};
-    MUST(pipeline_add(&pipeline, &forward_class, config) == 0);
+    fuzz_add_forward(&pipeline);
     fuzz_box_open(&box, &pipeline, 1 + (choices & 1), on_sent);
     for (uint32_t count = 0; count < 40; count++) {
         fuzz_box_arrive(&box, count, frame, sizeof(frame));

@@ -10,6 +10,8 @@
 #include "input_logger/steering.h"
 #include "nat/nat_config.h"
 
+extern const struct ftmb_element_class nat_class;
+
 static void check_symmetry(const uint8_t *bytes, uint16_t length) {
     struct ftmb_ip ip;
     if (ftmb_parse_ipv4(bytes, length, &ip) != FTMB_IP_WHOLE || ip.fragment ||
@@ -44,8 +46,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         config.outside = 1;
         config.port_first = 1024;
         config.port_last = 65535;
-        fuzz_set_text(nat_options, &config, "external", "198.51.100.0/30");
-        fuzz_set_text(nat_options, &config, "static", "tcp 198.51.100.1:80 -> 10.0.0.5:8080");
+        element_config_set_text(&nat_class, &config, "external", "198.51.100.0/30");
+        element_config_set_text(&nat_class, &config, "static",
+                                "tcp 198.51.100.1:80 -> 10.0.0.5:8080");
     }
     struct fuzz_data data = {.at = bytes, .left = size};
     uint8_t choices = fuzz_take8(&data);
