@@ -60,15 +60,26 @@ def automatic_idle(configuration: dict[str, Any]) -> str:
 
 def come_last(pid: int) -> None:
     """For a process that is fenced: what it still does, above all giving its memory back, must not
-    hold up the traffic that goes on. What cannot be done any more need not be."""
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(LAST_NICE))
+    hold up the traffic that goes on."""
+    _renice(pid, LAST_NICE, with_session=True)
+
+
+def hurry(pid: int, idle: str) -> None:
+    """For a replica on its way that a master without a standby waits for."""
+    _renice(pid, REPLICA_NICE, with_session=idle == "sleep")
+
+
+def _renice(pid: int, nice: int, *, with_session: bool) -> None:
+    """All threads of a process. What cannot be done, or not any more, is left as it is."""
+    if with_session:
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/autogroup").write_text(str(nice))
     tasks = []
     with contextlib.suppress(OSError):
         tasks = os.listdir(f"/proc/{pid}/task")
     for task in tasks:  # some of them end meanwhile
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, int(task), LAST_NICE)
+            os.setpriority(os.PRIO_PROCESS, int(task), nice)
 
 
 def session_comes_first(nice: int) -> None:

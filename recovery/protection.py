@@ -16,7 +16,7 @@ from ftmb.recovery.checkpoints import Checkpoints
 from ftmb.recovery.detection import logs_are_filling
 from ftmb.recovery.history import Failover, History
 from ftmb.recovery.plan import Observed, Stage
-from ftmb.recovery.replicas import ReplicaHandle, Seat, Snapshot
+from ftmb.recovery.replicas import CatchUp, ReplicaHandle, Seat, Snapshot
 
 from ftmb._native.logger import Logger
 from ftmb.priority import come_last
@@ -52,7 +52,7 @@ class Protection:
         self.is_protected = False
         self.was_ready = False
         self.history = History(logger)
-        self._catch_up_target: list[int] | None = None
+        self._catch_up = CatchUp(logger)
         self._next_epoch = 1
 
     # What comes in
@@ -122,6 +122,11 @@ class Protection:
         if logs_are_filling(self.logger):
             standby.lose("logs are filling: make them larger")
 
+    def awaits_replica(self) -> bool:
+        """Whether the master has no standby because there is no spare that could be one."""
+        is_alone = self.master is not None and self.standby is None
+        return self.wants_standby and is_alone and self.checkpoints is None
+
     def is_settled(self) -> bool:
         """Whether nothing is under way, so that looking seldom is enough."""
         is_whole = self.is_protected or (not self.wants_standby and self.master is not None)
@@ -147,7 +152,7 @@ class Protection:
             master_is_live=self.master is not None and self.master.peer.phase() == "live",
             is_protected=self.is_protected,
             has_snapshot=self.snapshot is not None and self.snapshot.is_complete,
-            has_caught_up=self._has_caught_up(),
+            has_caught_up=self._catch_up.is_done(self.standby),
             wants_checkpoints=self.checkpoints is not None,
             has_checkpoint=self.checkpoints is not None and self.checkpoints.is_usable(),
             checkpoint_is_due=self.checkpoints is not None and self.checkpoints.is_due(),
@@ -301,9 +306,14 @@ class Protection:
         spare = self._spare(epoch)
         self.spares.remove(spare)
         self.standby = spare
-        self._catch_up_target = None
+        self._catch_up = CatchUp(self.logger)
         self.logger.set_standby(spare.peer)
-        self.snapshot = Snapshot(os.memfd_create("ftmb-snapshot", os.MFD_CLOEXEC), epoch)
+        try:
+            self.snapshot = Snapshot(os.memfd_create("ftmb-snapshot", os.MFD_CLOEXEC), epoch)
+        except OSError as error:  # no descriptors or no memory left: traffic goes on meanwhile
+            note("no snapshot", reason=str(error), severity="warning")
+            spare.lose("no snapshot")
+            return
         self.master.send({"kind": "snapshot", "epoch": epoch}, [self.snapshot.descriptor])
 
     def _load_snapshot(self) -> None:
@@ -318,20 +328,6 @@ class Protection:
 
     def _access_starts(self) -> list[int]:
         return list(map(self.logger.access_start, range(self.logger.settings.workers)))
-
-    def _has_caught_up(self) -> bool:
-        """First the cut must reach the snapshot, then the replay what was committed by then."""
-        standby = self.standby
-        if standby is None or standby.stage is not Stage.STARTED:
-            return False
-        if self._catch_up_target is None:
-            committed = self.logger.committed()
-            pairs = zip(committed, standby.start_records, strict=True)
-            if any(cut < start for cut, start in pairs):
-                return False
-            self._catch_up_target = committed
-        pairs = zip(standby.peer.replayed(), self._catch_up_target, strict=True)
-        return all(replayed >= target for replayed, target in pairs)
 
     def _declare_protected(self) -> None:
         assert self.standby is not None or self.checkpoints is not None

@@ -14,7 +14,7 @@ from ftmb.recovery.plan import Replica, Stage
 from ftmb.processes.messages import Channel, HungUp, Message
 
 if TYPE_CHECKING:
-    from ftmb._native.logger import Peer
+    from ftmb._native.logger import Logger, Peer
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,28 @@ class ReplicaHandle:
             self.lose("diverged")
         elif self.watch.is_hung(now, self.peer.heartbeats()):
             self.lose("heartbeat")
+
+
+class CatchUp:
+    """Whether a standby is as far as the master was when it began: first the cut must reach the
+    snapshot, then the replay what was committed by then."""
+
+    def __init__(self, logger: Logger) -> None:
+        self.logger = logger
+        self._target: list[int] | None = None
+
+    def is_done(self, standby: ReplicaHandle | None) -> bool:
+        """To be asked again and again, for the same standby."""
+        if standby is None or standby.stage is not Stage.STARTED:
+            return False
+        if self._target is None:
+            committed = self.logger.committed()
+            pairs = zip(committed, standby.start_records, strict=True)
+            if any(cut < start for cut, start in pairs):
+                return False
+            self._target = committed
+        pairs = zip(standby.peer.replayed(), self._target, strict=True)
+        return all(replayed >= target for replayed, target in pairs)
 
 
 @dataclass

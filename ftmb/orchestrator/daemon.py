@@ -32,6 +32,7 @@ from ftmb.orchestrator.folder import (
     remove,
 )
 from ftmb.orchestrator.members import Member
+from ftmb.priority import choose_idle, hurry
 from ftmb.processes.journal import note
 from ftmb.processes.messages import CREDENTIALS, Channel, HungUp, Message
 
@@ -69,6 +70,8 @@ class Orchestrator:
         self.recount_at: float | None = None
         self.log_look_at = 0.0
         self.to_spawn = 0
+        self.is_awaited = False  # a replica, by a master without a standby
+        self.idle = choose_idle(self.configuration).workers
         self.is_ready = False
 
     @property
@@ -214,6 +217,8 @@ class Orchestrator:
         match message["kind"]:
             case "spawn":
                 self.to_spawn += int(message["count"])
+                self.is_awaited = bool(message["awaited"])
+                self._hurry_replicas()
             case "replica failed" if not self.is_ready and not self.attaches:
                 raise Failed(str(message["reason"]))
             case "kill":
@@ -238,6 +243,13 @@ class Orchestrator:
                 return
             crash_point("orchestrator-after-spawn")
             self.replicas[replica.pid] = (replica, time.monotonic())
+            self._hurry_replicas()
+
+    def _hurry_replicas(self) -> None:
+        """While packets wait for nobody, a replica on its way comes after them; while the master
+        has no standby, before them. (Those that have arrived come first anyway.)"""
+        for pid in self.replicas if self.is_awaited else ():
+            hurry(pid, self.idle)
 
     def _tell_spawn_failed(self, reason: str) -> None:
         assert self.channel is not None

@@ -6,7 +6,7 @@ thread watches the replicas and carries out failovers. It needs nobody for that:
 only brings new replicas. Messages, beside those of replica.py:
 
     from the orchestrator    orchestrate {pid}, spawn failed {reason}
-    to the orchestrator      spawn {count}, replica failed {reason}, kill {pid}
+    to the orchestrator      spawn {count, awaited}, replica failed {reason}, kill {pid}
     from anybody             status, crash at {point}, stop; each is answered
 """
 
@@ -79,6 +79,7 @@ class LoggerProcess:
         self.orchestrator: Channel | None = None
         self.orchestrator_pid: int | None = None
         self.spawning: list[float] = []  # when each replica on its way was asked for
+        self.is_awaited = False  # one of them, as the orchestrator was told
         self.must_stop = False
         self.preparing: dict[Channel, int] = {}  # replicas whose memory is being made
         self.made_peers: SimpleQueue[tuple[Channel, Future[Peer]]] = SimpleQueue()
@@ -302,9 +303,13 @@ class LoggerProcess:
         self.spawning = [since for since in self.spawning if now - since < SPAWN_PATIENCE_S]
         wanted = REPLICAS_WANTED if self.wants_standby else 1
         missing = wanted - len(self.protection.alive()) - len(self.spawning)
-        if missing > 0 and self.orchestrator is not None:
-            self._tell_orchestrator({"kind": "spawn", "count": missing})
+        is_awaited = self.protection.awaits_replica()
+        is_news = missing > 0 or is_awaited != self.is_awaited
+        if is_news and self.orchestrator is not None:
+            spawn = {"kind": "spawn", "count": max(0, missing), "awaited": is_awaited}
+            self._tell_orchestrator(spawn)
             self.spawning += [now] * missing
+            self.is_awaited = is_awaited
 
     def _kill_what_stays(self) -> None:
         """A fenced replica does no harm, but a hung one would keep its memory for ever. Who is

@@ -156,7 +156,7 @@ class ReplicaProcess:
             if not process.is_live():
                 raise OSError("not live yet")
             begun = process.begin_snapshot(descriptor)
-            watched = os.pidfd_open(begun.child)
+            watched = _watched(begun.child)
         except OSError as error:
             note("no snapshot", reason=str(error), severity="warning")
             self._snapshot_done(epoch, False, 0, [])
@@ -175,6 +175,16 @@ class ReplicaProcess:
     def _snapshot_done(self, epoch: int, ok: bool, pause_ns: int, records: list[int]) -> None:
         done = {"kind": "snapshot done", "epoch": epoch, "ok": ok, "pause_ns": pause_ns}
         self.channel.send({**done, "records": records})
+
+
+def _watched(child: int) -> int:
+    """A descriptor of it; a child that cannot be watched is ended."""
+    try:
+        return os.pidfd_open(child)
+    except OSError:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
 
 
 def main(arguments: list[str]) -> int:

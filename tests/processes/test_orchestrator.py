@@ -166,10 +166,10 @@ def test_no_process_for_a_replica_is_said_and_tried_again_later(
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(subprocess, "Popen", none_left)
-    made._handle({"kind": "spawn", "count": 1})
+    made._handle({"kind": "spawn", "count": 1, "awaited": False})
     made._spawn()
     assert [message["kind"] for message in sent] == ["spawn failed"]
-    made._handle({"kind": "spawn", "count": 1})
+    made._handle({"kind": "spawn", "count": 1, "awaited": False})
     made._spawn()  # too early
     assert len(sent) == 1 and made.to_spawn == 1
 
