@@ -21,7 +21,7 @@ from ftmb._native.logger import PAL_SIZE
 
 FLOWS = 10_000
 WRITTEN_OFFSET = 64  # of a ring's header: bytes published since the start
-VECTOR_ENTRY_BYTES = 8
+DEPENDENCY_BYTES = 16
 PORTION = 60_000
 DIGITS = 3
 
@@ -42,20 +42,21 @@ def bytes_of_logs(rig: Rig) -> dict[str, int]:
         "output": sum(map(written, rig.master_peer.output_descriptors)),
         "records": rig.sum_of("master", "bursts"),
         "pals": rig.sum_of("master", "pals"),
+        "dependencies": rig.logger.counts()["dependencies"],
         "packets": rig.logger.port_counts("inside")["received"],
         "packet_bytes": rig.logger.port_counts("inside")["received_bytes"],
     }
 
 
-def parts_of(change: dict[str, int], workers: int) -> dict[str, float]:
+def parts_of(change: dict[str, int]) -> dict[str, float]:
     """Bytes for a packet: framing of each log, and what the protocol adds to them."""
     packets = change["packets"]
     pals = change["pals"] * PAL_SIZE
-    vectors = change["records"] * workers * VECTOR_ENTRY_BYTES
+    dependencies = change["dependencies"] * DEPENDENCY_BYTES
     parts = {
         "input_framing": change["input"] - change["packet_bytes"],
-        "output_framing": change["output"] - change["packet_bytes"] - pals - vectors,
-        "vectors": vectors,
+        "output_framing": change["output"] - change["packet_bytes"] - pals - dependencies,
+        "dependencies": dependencies,
         "pals": pals,
         "access_records": change["access"] - pals,
         "access_pals": pals,
@@ -64,7 +65,7 @@ def parts_of(change: dict[str, int], workers: int) -> dict[str, float]:
     kept = found["access_records"] + found["access_pals"]
     return {
         **found,
-        "protocol": round(found["vectors"] + found["pals"] + kept, DIGITS),
+        "protocol": round(found["dependencies"] + found["pals"] + kept, DIGITS),
         "kept_for_standby": round(kept, DIGITS),
         "pals_per_packet": round(change["pals"] / packets, 4),
         "packets_per_record": round(packets / max(1, change["records"]), 2),
@@ -84,7 +85,7 @@ def in_full_bursts(element: str, packets: int = PORTION) -> dict[str, float]:
         rig.wait_until_sent()
         after = bytes_of_logs(rig)
         rig.check()
-    return parts_of({key: after[key] - before[key] for key in before}, 1)
+    return parts_of({key: after[key] - before[key] for key in before})
 
 
 def at_rate(element: str, rate: int, seconds: float) -> dict[str, float]:
@@ -96,7 +97,7 @@ def at_rate(element: str, rate: int, seconds: float) -> dict[str, float]:
         rig.source.send(int(rate * seconds), round(1e9 / rate))
         rig.wait_until_sent()
         after = bytes_of_logs(rig)
-    return parts_of({key: after[key] - before[key] for key in before}, 1)
+    return parts_of({key: after[key] - before[key] for key in before})
 
 
 def of_two_workers(packets: int = PORTION) -> dict[str, float]:
@@ -107,7 +108,7 @@ def of_two_workers(packets: int = PORTION) -> dict[str, float]:
         in_turns(rig, packets)
         after = bytes_of_logs(rig)
         rig.check()
-    return parts_of({key: after[key] - before[key] for key in before}, 2)
+    return parts_of({key: after[key] - before[key] for key in before})
 
 
 def measure(

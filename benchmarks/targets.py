@@ -202,7 +202,7 @@ def targets() -> Iterator[Target]:
 def _framing(report: Report) -> str:
     framing = find(report, "log_bytes", "by_element", "nat, full bursts", "input_framing")
     return "" if framing is None else (
-        f"vectors, PALs and access records; the input log's own framing is {framing:.1f} more, "
+        f"dependencies, PALs, access records; the input log's own framing is {framing:.1f} more, "
         "with protection and without"
     )  # fmt: skip
 

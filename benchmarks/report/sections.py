@@ -178,11 +178,11 @@ def _snapshot(section: Section) -> list[Table]:
 
 
 def _log_bytes(section: Section) -> list[Table]:
-    parts = ("input_framing", "output_framing", "vectors", "pals", "access_records", "access_pals",
-             "protocol", "pals_per_packet", "packets_per_record")  # fmt: skip
+    parts = ("input_framing", "output_framing", "dependencies", "pals", "access_records",
+             "access_pals", "protocol", "pals_per_packet", "packets_per_record")  # fmt: skip
     table = Table("Bytes of log a packet, beyond the packet's own",
                   ("", *(part.replace("_", " ") for part in parts)),
-                  note="protocol: vectors and PALs of the output log, records and PALs of the "
+                  note="protocol: dependencies and PALs of the output log, records and PALs of the "
                   "access log; framing is there without protection too",
                   command=section["command"])  # fmt: skip
     for name, row in section["by_element"].items():

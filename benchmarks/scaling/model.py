@@ -4,8 +4,9 @@
 A role's cycles for a packet are a sum of what happens to it, each at a price that is fitted (least
 squares over relative errors, no price below zero):
 
-    master    packet + accesses + [vector entries + PALs] + hand-overs between cores
-    loggers   packet + workers served + [record kept for the standby + vector entries + PALs]
+    master    packet + accesses + [PALs with their dependencies] + hand-overs between cores
+    loggers   packet + workers served + [record kept for the standby + PALs + entries of the
+              vectors that these change]
     standby   packet + accesses + PALs + hand-overs          ([...]: with protection)
 
 Workers that are stepped on one core push one another out of its caches; that, too, is fitted, and
@@ -28,7 +29,7 @@ Point = dict[str, Any]
 Prices = dict[str, float]
 PREDICTED = (1, 2, 4, 8, 16, 32, 64)
 BURST = 32
-MASTER = ("packet", "access", "vector_entry", "pal", "hand_over", "shared_cache")
+MASTER = ("packet", "access", "pal", "hand_over", "shared_cache")
 LOGGERS = ("packet", "worker", "kept", "vector_entry", "pal")
 STANDBY = ("packet", "access", "pal", "hand_over", "shared_cache")
 FEATURES = {"master": MASTER, "loggers": LOGGERS, "standby": STANDBY}
@@ -41,7 +42,7 @@ def features_of(point: Point) -> dict[str, float]:
     return {
         "packet": 1.0,
         "access": point["accesses"],
-        "vector_entry": is_protected * point["records"] * point["workers"],
+        "vector_entry": is_protected * min(point["records"], point["pals"]) * point["workers"],
         "pal": is_protected * point["pals"],
         "kept": is_protected,
         "hand_over": between_cores,

@@ -3,7 +3,7 @@
 
 Threaded: each worker has a core, for as many as there are; what a hand-over between cores costs can
 be seen there alone. Stepped: one thread moves all workers in turn, a burst each, which gives the
-cost of everything else (vectors, PALs, records) for up to 64 workers on any machine.
+cost of everything else (dependencies, PALs, records) for up to 64 workers on any machine.
 """
 
 from __future__ import annotations

@@ -264,7 +264,8 @@ class Logger:
         counts: dict[str, Any] = _numbers(
             raw,
             ("records", "discarded", "slots_out_again", "slots_out", "slots_dropped", "pals",
-             "cut_lag_max", "access_waits", "first_output_ns", "busy_cycles", "rounds", "epoch"),
+             "dependencies", "cut_lag_max", "access_waits", "first_output_ns", "busy_cycles",
+             "rounds", "epoch"),
         )  # fmt: skip
         counts["rejected"] = {
             name: raw.rejected[index] for index, name in enumerate(RECORD_FAULTS) if index > 0

@@ -34,6 +34,7 @@ void counts_of_logger(const struct logger *logger, struct logger_counts *counts)
                                      .slots_out = load(&counters->slots_out),
                                      .slots_dropped = load(&counters->slots_dropped),
                                      .pals = load(&counters->pals),
+                                     .dependencies = load(&counters->dependencies),
                                      .cut_lag_max = load(&counters->cut_lag_max),
                                      .access_waits = load(&counters->access_waits),
                                      .first_output_ns = load(&logger->output.first_output_ns),

@@ -16,8 +16,8 @@ struct port_counts {
 };
 
 struct logger_counts {
-    uint64_t records, discarded, slots_out_again, slots_out, slots_dropped, pals, cut_lag_max,
-        access_waits;
+    uint64_t records, discarded, slots_out_again, slots_out, slots_dropped, pals, dependencies,
+        cut_lag_max, access_waits;
     uint64_t rejected[8]; /* enum record_fault */
     uint64_t first_output_ns;
     uint64_t busy_cycles, rounds;

@@ -22,7 +22,7 @@
 #include "master/worker_state.h"
 
 #define PAGES_MAGIC 0x46544d4250414745ULL /* "FTMBPAGE" */
-#define PAGES_VERSION 1U
+#define PAGES_VERSION 2U
 
 struct logger_page {
     uint64_t magic;

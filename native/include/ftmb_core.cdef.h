@@ -65,6 +65,7 @@ struct output_record {
     uint32_t pal_count;
     uint32_t pals_offset;
     uint32_t vector_count;
+    uint32_t dependency_count;
     ...;
 };
 enum pal_mode { PAL_HAND_OVERS, PAL_EVERY_ACCESS, ... };
@@ -84,11 +85,16 @@ struct pal {
     uint32_t previous_owner;
     ...;
 };
+struct dependency {
+    uint64_t record;
+    uint32_t worker;
+    ...;
+};
 struct record_expectation {
     uint64_t available;
     uint64_t number;
     uint64_t input_available;
-    const uint64_t *previous_vector;
+    const uint64_t *vector;
     uint32_t epoch;
     uint32_t worker;
     uint32_t workers;
@@ -111,9 +117,11 @@ enum record_fault {
 #define OUTPUT_RECORD_HEADER_SIZE ...
 #define OUTPUT_RECORD_SIZE_MAX ...
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
-                                      const struct record_expectation *expected, uint64_t *vector);
+                                      const struct record_expectation *expected,
+                                      struct dependency *dependencies);
 struct cut_queue {
     uint64_t received;
+    const uint64_t *changed;
     const uint64_t *vectors;
     uint64_t mask;
 };
@@ -241,8 +249,8 @@ struct port_counts {
     uint64_t drops[8];
 };
 struct logger_counts {
-    uint64_t records, discarded, slots_out_again, slots_out, slots_dropped, pals, cut_lag_max,
-        access_waits;
+    uint64_t records, discarded, slots_out_again, slots_out, slots_dropped, pals, dependencies,
+        cut_lag_max, access_waits;
     uint64_t rejected[8];
     uint64_t first_output_ns;
     uint64_t busy_cycles, rounds;

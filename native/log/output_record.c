@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Checking what a master wrote, perhaps while dying. Every field that later steers a read or a
- * release is bounded here; what is not checked can only make this record wait for ever (a vector
- * entry that is too high), which the cut at the failover resolves.
+ * release is bounded here; what is not checked can only make this record wait for ever (a
+ * dependency on too high a record), which the cut at the failover resolves.
  */
 #include "log/output_record.h"
+
+#include <string.h>
 
 static bool port_is_valid(uint8_t port, uint32_t ports) {
     if (port == FTMB_PORT_NONE) {
@@ -47,15 +49,38 @@ static bool pals_are_valid(const uint8_t *start, const struct output_record *hea
     return true;
 }
 
+/* Copies them. On other workers, each once. */
+static bool take_dependencies(const uint8_t *start, const struct output_record *header,
+                              const struct record_expectation *expected,
+                              struct dependency *dependencies) {
+    uint32_t next_worker = 0;
+    ring_copy(dependencies, start, header->dependency_count * sizeof(*dependencies));
+    for (uint32_t index = 0; index < header->dependency_count; index++) {
+        uint32_t worker = dependencies[index].worker;
+        if (worker < next_worker || worker >= expected->workers || worker == expected->worker) {
+            return false;
+        }
+        next_worker = worker + 1;
+    }
+    return true;
+}
+
 /* No packet depends on more than its record does. */
-static bool packet_vectors_are_valid(const uint8_t *start, uint32_t slot_count, uint32_t workers,
-                                     const uint64_t *vector) {
-    for (uint32_t slot = 0; slot < slot_count; slot++) {
+static bool packet_vectors_are_valid(const uint8_t *start, const struct output_record *header,
+                                     const struct record_expectation *expected,
+                                     const struct dependency *dependencies) {
+    size_t size = expected->workers * sizeof(uint64_t);
+    uint64_t of_record[FTMB_WORKERS_MAX];
+    memcpy(of_record, expected->vector, size);
+    of_record[expected->worker] = header->number;
+    for (uint32_t index = 0; index < header->dependency_count; index++) {
+        of_record[dependencies[index].worker] = dependencies[index].record;
+    }
+    for (uint32_t slot = 0; slot < header->slot_count; slot++) {
         uint64_t of_packet[FTMB_WORKERS_MAX];
-        ring_copy(of_packet, start + (size_t)slot * workers * sizeof(uint64_t),
-                  workers * sizeof(uint64_t));
-        for (uint32_t worker = 0; worker < workers; worker++) {
-            if (of_packet[worker] > vector[worker]) {
+        ring_copy(of_packet, start + slot * size, size);
+        for (uint32_t worker = 0; worker < expected->workers; worker++) {
+            if (of_packet[worker] > of_record[worker]) {
                 return false;
             }
         }
@@ -63,38 +88,9 @@ static bool packet_vectors_are_valid(const uint8_t *start, uint32_t slot_count, 
     return true;
 }
 
-/* Entries never shrink, and a record's own entry is its own number. */
-static bool vector_is_valid(const uint64_t *vector, const struct output_record *header,
-                            const struct record_expectation *expected) {
-    for (uint32_t worker = 0; worker < expected->workers; worker++) {
-        if (vector[worker] < expected->previous_vector[worker] ||
-            (worker == expected->worker && vector[worker] != header->number)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Copies the record's vector, which is the last one, and checks all of them. */
-static enum record_fault take_vectors(const struct output_record *header, const uint8_t *start,
-                                      const struct record_expectation *expected, uint64_t *vector) {
-    if (header->vector_count == 0) {
-        return RECORD_FINE;
-    }
-    const uint8_t *first =
-        start + header->pals_offset + (size_t)header->pal_count * sizeof(struct pal);
-    const uint8_t *last =
-        first + (size_t)(header->vector_count - expected->workers) * sizeof(uint64_t);
-    ring_copy(vector, last, expected->workers * sizeof(uint64_t));
-    bool is_valid = vector_is_valid(vector, header, expected);
-    if (is_valid && expected->pals == PAL_EVERY_ACCESS) {
-        is_valid = packet_vectors_are_valid(first, header->slot_count, expected->workers, vector);
-    }
-    return is_valid ? RECORD_FINE : RECORD_BAD_VECTOR;
-}
-
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
-                                      const struct record_expectation *expected, uint64_t *vector) {
+                                      const struct record_expectation *expected,
+                                      struct dependency *dependencies) {
     if (header->size < OUTPUT_RECORD_HEADER_SIZE || header->size > expected->available ||
         header->size > OUTPUT_RECORD_SIZE_MAX || header->slot_count > RECORD_SLOTS_MAX ||
         header->pal_count > RECORD_PALS_MAX || header->pals_offset > header->size) {
@@ -114,9 +110,11 @@ enum record_fault output_record_check(const struct output_record *header, const 
         expected->is_logged
             ? output_record_vector_count(expected->workers, header->slot_count, expected->pals)
             : 0;
-    uint64_t tail = (uint64_t)header->pal_count * sizeof(struct pal) +
-                    (uint64_t)vector_count * sizeof(uint64_t);
-    if (header->vector_count != vector_count ||
+    uint32_t dependency_count_max = expected->is_logged ? expected->workers - 1 : 0;
+    uint64_t pals = (uint64_t)header->pal_count * sizeof(struct pal);
+    uint64_t tail = pals + (uint64_t)vector_count * sizeof(uint64_t) +
+                    (uint64_t)header->dependency_count * sizeof(struct dependency);
+    if (header->vector_count != vector_count || header->dependency_count > dependency_count_max ||
         header->size != ring_align(header->pals_offset + tail)) {
         return RECORD_BAD_SIZE;
     }
@@ -126,5 +124,11 @@ enum record_fault output_record_check(const struct output_record *header, const 
     if (!pals_are_valid(start, header, expected->workers)) {
         return RECORD_BAD_PAL;
     }
-    return take_vectors(header, start, expected, vector);
+    const uint8_t *first = start + header->pals_offset + pals;
+    const uint8_t *last = first + (size_t)vector_count * sizeof(uint64_t);
+    if (!take_dependencies(last, header, expected, dependencies) ||
+        (vector_count > 0 && !packet_vectors_are_valid(first, header, expected, dependencies))) {
+        return RECORD_BAD_VECTOR;
+    }
+    return RECORD_FINE;
 }

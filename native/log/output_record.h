@@ -2,14 +2,16 @@
 /*
  * An output record: what a worker appends to its output log for one burst.
  *
- *     struct output_record | slot, slot, ... | PALs | vector D
- *
- * With PAL_EVERY_ACCESS there is a vector for each slot before the record's own.
+ *     struct output_record | slot, slot, ... | PALs | (vectors of packets) | dependencies
  *
  * A slot is the buffer in which the elements rewrite a packet, and from which the output logger
- * sends it. The vector holds one number a worker: the highest record of that worker which this
- * one depends on. Written by a worker of the master; the output logger takes nothing in it on
- * trust and goes through output_record_check() first.
+ * sends it. Dependencies are what changed in the worker's vector D, which holds one number for each
+ * worker: the highest record of that worker which this one depends on. A record that took over
+ * nothing has none, however many workers there are. With PAL_EVERY_ACCESS there is a whole vector
+ * for each slot too.
+ *
+ * Written by a worker of the master; the output logger takes nothing in it on trust and goes
+ * through output_record_check() first.
  */
 #ifndef FTMB_OUTPUT_RECORD_H
 #define FTMB_OUTPUT_RECORD_H
@@ -49,6 +51,14 @@ struct output_slot {
 };
 _Static_assert(sizeof(struct output_slot) == 16, "fixed width; keeps the bytes aligned");
 
+/* This record, and all later ones of its worker, depend on another worker's. */
+struct dependency {
+    uint64_t record; /* its number */
+    uint32_t worker; /* another than the record's own; ascending in a record */
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct dependency) == 16, "fixed width");
+
 struct output_record {
     uint32_t size;        /* bytes, all included */
     uint32_t epoch;       /* of the master that wrote it */
@@ -58,7 +68,7 @@ struct output_record {
     uint32_t pal_count;
     uint32_t pals_offset;  /* bytes from the start of the record */
     uint32_t vector_count; /* entries, see output_record_vector_count() */
-    uint32_t reserved;
+    uint32_t dependency_count;
 };
 _Static_assert(sizeof(struct output_record) == 40, "fixed width");
 
@@ -67,16 +77,17 @@ _Static_assert(sizeof(struct output_record) == 40, "fixed width");
 #define OUTPUT_RECORD_SIZE_MAX                                                                     \
     (OUTPUT_RECORD_HEADER_SIZE + RECORD_SLOTS_MAX * OUTPUT_SLOT_SIZE_MAX +                         \
      RECORD_PALS_MAX * sizeof(struct pal) +                                                        \
-     (RECORD_SLOTS_MAX + 1) * FTMB_WORKERS_MAX * sizeof(uint64_t))
+     RECORD_SLOTS_MAX * FTMB_WORKERS_MAX * sizeof(uint64_t) +                                      \
+     FTMB_WORKERS_MAX * sizeof(struct dependency))
 
 static inline uint64_t output_slot_size(uint16_t length) {
     return ring_align(sizeof(struct output_slot) + length);
 }
 
-/* Of a record that is logged: the vectors' entries, all together. */
+/* Of a record that is logged: the entries of its packets' vectors, all together. */
 static inline uint32_t output_record_vector_count(uint32_t workers, uint32_t slot_count,
                                                   enum pal_mode pals) {
-    return workers * (pals == PAL_EVERY_ACCESS ? slot_count + 1 : 1);
+    return pals == PAL_EVERY_ACCESS ? workers * slot_count : 0;
 }
 
 /* Why a record was not accepted. */
@@ -88,7 +99,7 @@ enum record_fault {
     RECORD_BAD_INPUT,  /* consumes more than a burst, or more than was logged */
     RECORD_BAD_SLOT,   /* a length or port that cannot be */
     RECORD_BAD_PAL,
-    RECORD_BAD_VECTOR,
+    RECORD_BAD_VECTOR, /* depends on what cannot be */
     RECORD_FAULTS
 };
 
@@ -96,22 +107,24 @@ enum record_fault {
 struct record_expectation {
     uint64_t available; /* bytes published behind its start */
     uint64_t number;
-    uint64_t input_available;        /* records logged and not consumed yet */
-    const uint64_t *previous_vector; /* of this worker, `workers` entries */
+    uint64_t input_available; /* records logged and not consumed yet */
+    const uint64_t *vector;   /* of the record before, `workers` entries: for PAL_EVERY_ACCESS */
     uint32_t epoch;
     uint32_t worker; /* whose record it is */
     uint32_t workers;
     uint32_t ports;
-    bool is_logged; /* carries PALs and a vector */
+    bool is_logged; /* carries PALs and dependencies */
     enum pal_mode pals;
 };
 
 /*
  * Checks a record in memory that its writer may be changing. `header` is the reader's own copy
- * of it, made first (ring_copy); the vector is copied to `vector` (`workers` entries). The caller
- * uses these copies from then on; slots are bounded anew whenever one is read (release.h).
+ * of it, made first (ring_copy); its dependencies are copied to `dependencies` (room for `workers`
+ * of them). The caller uses these copies from then on; slots are bounded anew whenever one is read
+ * (release.h).
  */
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
-                                      const struct record_expectation *expected, uint64_t *vector);
+                                      const struct record_expectation *expected,
+                                      struct dependency *dependencies);
 
 #endif

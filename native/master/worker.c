@@ -132,6 +132,7 @@ void worker_build(struct worker *worker, uint8_t *record, uint32_t input_count) 
     builder->slot_count = 0;
     builder->pal_count = 0;
     builder->emitted_count = 0;
+    builder->raised = 0;
     worker->access = 0;
     uint32_t first = 0;
     for (uint32_t index = 0; index < input_count; index++) {
@@ -170,7 +171,7 @@ void worker_advance_record(struct worker *worker) {
     state->vector[worker->context.worker] = state->record_number;
 }
 
-/* The record's vector, with PAL_EVERY_ACCESS also one for each packet before it. */
+/* With PAL_EVERY_ACCESS, for each packet. */
 static uint32_t append_vectors(const struct worker *worker, uint8_t *tail) {
     if (worker->mode != WORKER_LOGGED) {
         return 0;
@@ -184,7 +185,23 @@ static uint32_t append_vectors(const struct worker *worker, uint8_t *tail) {
     return count;
 }
 
-/* PALs, vector and header follow the slots; then the record is the output logger's to see. */
+/* What changed in the worker's vector. */
+static uint32_t append_dependencies(const struct worker *worker, uint8_t *tail) {
+    if (worker->mode != WORKER_LOGGED) {
+        return 0;
+    }
+    struct dependency *dependencies = (struct dependency *)tail;
+    uint64_t others = worker->builder.raised & ~(1ULL << worker->context.worker);
+    uint32_t count = 0;
+    for (; others != 0; others &= others - 1) {
+        uint32_t other = (uint32_t)__builtin_ctzll(others);
+        dependencies[count++] =
+            (struct dependency){.record = worker->state->vector[other], .worker = other};
+    }
+    return count;
+}
+
+/* PALs, dependencies and header follow the slots; then the record is the output logger's to see. */
 static void finish_record(struct worker *worker, uint32_t input_count) {
     struct record_builder *builder = &worker->builder;
     struct worker_state *state = worker->state;
@@ -194,13 +211,15 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
     worker_advance_record(worker);
     POINT(RECORD_BUILT, worker->context.worker, state->record_number);
     if (PLANTED(PUBLISHED_BEFORE_WHOLE)) {
-        uint64_t end =
-            (uint64_t)(tail - builder->start) + worker->context.workers * sizeof(uint64_t);
+        uint64_t end = (uint64_t)(tail - builder->start) +
+                       (uint64_t)__builtin_popcountll(builder->raised) * sizeof(struct dependency);
         ring_publish(&worker->output, worker->output_position + ring_align(end));
         POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);
     }
     uint32_t vector_count = append_vectors(worker, tail);
     tail += vector_count * sizeof(uint64_t);
+    uint32_t dependency_count = append_dependencies(worker, tail);
+    tail += dependency_count * sizeof(struct dependency);
 
     struct output_record *record = (struct output_record *)builder->start;
     *record =
@@ -211,7 +230,8 @@ static void finish_record(struct worker *worker, uint32_t input_count) {
                                .slot_count = builder->slot_count,
                                .pal_count = builder->pal_count,
                                .pals_offset = builder->offset,
-                               .vector_count = vector_count};
+                               .vector_count = vector_count,
+                               .dependency_count = dependency_count};
     worker->output_position += record->size;
     worker->output_records++;
     POINT(RECORD_WRITTEN, worker->context.worker, state->record_number);

@@ -40,6 +40,7 @@ struct record_builder {
     uint32_t slot_count;
     uint32_t pal_count;
     uint32_t emitted_count; /* of the slots, those that the elements made themselves */
+    uint64_t raised;        /* bit j: entry j of the worker's vector, by this record */
     struct output_slot *slots[RECORD_SLOTS_MAX];
     struct ftmb_packet packets[RECORD_SLOTS_MAX];
 };

@@ -13,9 +13,13 @@
 
 #include "simulator/points.h"
 
-static bool is_closed(const struct cut_queue *queue, uint64_t number, const uint64_t *cut,
-                      uint32_t workers) {
-    const uint64_t *vector = queue->vectors + (number & queue->mask) * workers;
+static bool is_closed(const struct cut_queue *queue, uint64_t number, uint64_t floor,
+                      const uint64_t *cut, uint32_t workers) {
+    uint64_t changed = queue->changed[number & queue->mask];
+    if (changed <= floor) {
+        return true; /* it depends on nothing new */
+    }
+    const uint64_t *vector = queue->vectors + (changed & queue->mask) * workers;
     for (uint32_t other = 0; other < workers; other++) {
         if (vector[other] > cut[other]) {
             return false;
@@ -35,7 +39,7 @@ static void take_what_was_received(const struct cut_queue *queues, uint32_t work
     for (uint32_t worker = 0; worker < workers; worker++) {
         cut[worker] = received[worker];
         while (cut[worker] > floor[worker] &&
-               !is_closed(&queues[worker], cut[worker], received, workers)) {
+               !is_closed(&queues[worker], cut[worker], floor[worker], received, workers)) {
             cut[worker]--;
         }
     }
@@ -54,7 +58,7 @@ uint64_t cut_advance(const struct cut_queue *queues, uint32_t workers, uint64_t 
         changed = false;
         for (uint32_t worker = 0; worker < workers; worker++) {
             while (cut[worker] > floor[worker] &&
-                   !is_closed(&queues[worker], cut[worker], cut, workers)) {
+                   !is_closed(&queues[worker], cut[worker], floor[worker], cut, workers)) {
                 cut[worker]--;
                 changed = !PLANTED(CUT_IN_ONE_PASS);
             }

@@ -16,10 +16,12 @@
 
 #include "ftmb_element.h"
 
-/* Vectors of the records received and not yet committed, by record number. */
+/* Of the records received and not yet committed, by record number. Only records that changed their
+ * worker's vector have one of their own; the entry of the worker itself is not looked at. */
 struct cut_queue {
     uint64_t received;       /* R[j]: number of the last record */
-    const uint64_t *vectors; /* record n's is at (n & mask) * workers */
+    const uint64_t *changed; /* record n's vector is that of record changed[n & mask] <= n */
+    const uint64_t *vectors; /* if that is m, at (m & mask) * workers; committed: in the cut */
     uint64_t mask;
 };
 

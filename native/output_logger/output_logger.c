@@ -38,11 +38,13 @@ int output_logger_init(struct output_logger *logger, const struct output_logger_
         struct output_queue *queue = &logger->queues[index];
         queue->access = access_rings[index];
         queue->pending = calloc(PENDING_RECORDS_MAX, sizeof(*queue->pending));
+        queue->changed = calloc(PENDING_RECORDS_MAX, sizeof(uint64_t));
         queue->vectors = calloc((size_t)PENDING_RECORDS_MAX * workers, sizeof(uint64_t));
-        if (queue->pending == NULL || queue->vectors == NULL) {
+        if (queue->pending == NULL || queue->changed == NULL || queue->vectors == NULL) {
             output_logger_release(logger);
             return -ENOMEM;
         }
+        logger->cut_queues[index].changed = queue->changed;
         logger->cut_queues[index].vectors = queue->vectors;
         logger->cut_queues[index].mask = PENDING_RECORDS_MAX - 1;
     }
@@ -53,6 +55,7 @@ void output_logger_release(struct output_logger *logger) {
     for (uint32_t index = 0; index < logger->workers; index++) {
         struct output_queue *queue = &logger->queues[index];
         free(queue->pending);
+        free(queue->changed);
         free(queue->vectors);
         ring_detach(&queue->access);
         memset(queue, 0, sizeof(*queue));
@@ -85,20 +88,22 @@ static bool take_digest(const struct output_queue *queue, struct pending_record 
 
 /* Whether a record depends on one that cannot be: the other worker's log has no room for so many.
  * What is not that far ahead is waited for, UNCOMMITTED_NS at most. */
-static bool depends_on_impossible(const struct output_logger *logger, const uint64_t *vector) {
+static bool depends_on_impossible(const struct output_logger *logger,
+                                  const struct dependency *dependencies, uint32_t count) {
     uint64_t ahead_max =
         PENDING_RECORDS_MAX + logger->queues[0].ring.size / OUTPUT_RECORD_HEADER_SIZE;
-    for (uint32_t index = 0; index < logger->workers; index++) {
-        if (vector[index] > logger->cut[index] + ahead_max) {
+    for (uint32_t index = 0; index < count; index++) {
+        if (dependencies[index].record > logger->cut[dependencies[index].worker] + ahead_max) {
             return true;
         }
     }
     return false;
 }
 
-/* Copies and checks the record at the queue's position; its vector goes to its place. */
+/* Copies and checks the record at the queue's position. */
 static enum record_fault check_next(const struct output_logger *logger, uint32_t index,
-                                    uint64_t available, struct pending_record *pending) {
+                                    uint64_t available, struct pending_record *pending,
+                                    struct dependency *dependencies) {
     const struct output_queue *queue = &logger->queues[index];
     if (available < OUTPUT_RECORD_HEADER_SIZE || available > queue->ring.size) {
         return RECORD_BAD_SIZE; /* published backwards, by halves, or more than there can be */
@@ -109,16 +114,14 @@ static enum record_fault check_next(const struct output_logger *logger, uint32_t
         .available = available,
         .number = queue->received + 1,
         .input_available = logger->input->queues[index].sequence - queue->input_sequence,
-        .previous_vector = queue->vector,
+        .vector = queue->vector,
         .epoch = logger->epoch,
         .worker = index,
         .workers = logger->workers,
         .ports = logger->input->port_count,
         .is_logged = logger->is_logged,
         .pals = logger->pals};
-    uint64_t *vector =
-        &queue->vectors[(expected.number & (PENDING_RECORDS_MAX - 1)) * (uint64_t)logger->workers];
-    enum record_fault fault = output_record_check(&pending->header, start, &expected, vector);
+    enum record_fault fault = output_record_check(&pending->header, start, &expected, dependencies);
     if (fault != RECORD_FINE || !logger->is_logged) {
         return fault;
     }
@@ -126,7 +129,25 @@ static enum record_fault check_next(const struct output_logger *logger, uint32_t
     if (!take_digest(queue, pending)) {
         return RECORD_BAD_SLOT;
     }
-    return depends_on_impossible(logger, vector) ? RECORD_BAD_VECTOR : RECORD_FINE;
+    bool can_be = !depends_on_impossible(logger, dependencies, pending->header.dependency_count);
+    return can_be ? RECORD_FINE : RECORD_BAD_VECTOR;
+}
+
+/* The vector of the record just received: that of the one before, but for what changed. */
+static void take_vector(struct output_logger *logger, struct output_queue *queue,
+                        const struct dependency *dependencies, uint32_t count) {
+    uint64_t place = queue->received & (PENDING_RECORDS_MAX - 1);
+    for (uint32_t index = 0; index < count; index++) {
+        uint64_t *entry = &queue->vector[dependencies[index].worker];
+        *entry = dependencies[index].record > *entry ? dependencies[index].record : *entry;
+    }
+    if (count > 0) {
+        queue->vector_changed = queue->received;
+        memcpy(&queue->vectors[place * logger->workers], queue->vector,
+               logger->workers * sizeof(uint64_t));
+        counter_add(&logger->counters.dependencies, count);
+    }
+    queue->changed[place] = queue->vector_changed;
 }
 
 /* Takes the next record of a worker into `pending`, if it is whole and right. */
@@ -137,7 +158,8 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
         return false;
     }
     struct pending_record *pending = pending_of(queue, queue->received + 1);
-    enum record_fault fault = check_next(logger, index, available, pending);
+    struct dependency dependencies[FTMB_WORKERS_MAX];
+    enum record_fault fault = check_next(logger, index, available, pending, dependencies);
     if (fault != RECORD_FINE) {
         counter_add(&logger->counters.rejected[fault], 1);
         logger->is_rejecting = true;
@@ -149,11 +171,7 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
     pending->start = queue->position;
     pending->input_sequence = queue->input_sequence;
     pending->sent = 0;
-    if (logger->is_logged) {
-        memcpy(queue->vector,
-               &queue->vectors[(queue->received & (PENDING_RECORDS_MAX - 1)) * logger->workers],
-               logger->workers * sizeof(uint64_t));
-    }
+    take_vector(logger, queue, dependencies, pending->header.dependency_count);
     queue->position += pending->header.size;
     POINT(RECEIVED, index, queue->received);
     return true;
@@ -350,7 +368,9 @@ static void go_back_to_cut(struct output_logger *logger, uint32_t index) {
     queue->consumed = queue->released;
     queue->position = 0;
     queue->ring_records = 0;
-    memset(queue->vector, 0, sizeof(queue->vector));
+    /* What it depended on is in the cut. */
+    memcpy(queue->vector, logger->cut, sizeof(queue->vector));
+    queue->vector_changed = queue->received;
 }
 
 bool output_logger_change_master(struct output_logger *logger, const struct next_master *next) {

@@ -68,7 +68,9 @@ struct output_queue {
     uint64_t checkpoint;               /* of RELEASE_CHECKPOINT: the last record in a snapshot */
     _Atomic uint64_t input_sequence;   /* consumed by the records received */
     uint64_t vector[FTMB_WORKERS_MAX]; /* of the last record received */
+    uint64_t vector_changed;           /* by which record */
     struct pending_record *pending;    /* by number, PENDING_RECORDS_MAX */
+    uint64_t *changed;                 /* likewise: cut.h */
     uint64_t *vectors;                 /* likewise, `workers` entries each */
     struct ring access;
     _Atomic uint64_t access_position;
@@ -85,6 +87,7 @@ struct output_counters {
     _Atomic uint64_t slots_out;
     _Atomic uint64_t slots_dropped; /* by an element's decision */
     _Atomic uint64_t pals;
+    _Atomic uint64_t dependencies;
     _Atomic uint64_t cut_lag_max;  /* records received and not committed, largest seen */
     _Atomic uint64_t access_waits; /* commits put off since the standby lags behind */
 };
@@ -96,7 +99,7 @@ struct output_logger {
     uint64_t committed[FTMB_WORKERS_MAX]; /* of it, what is in the access log */
     uint32_t workers;
     _Atomic uint32_t epoch; /* changed by the packet thread alone */
-    bool is_logged;         /* records carry PALs and vectors, and go to the access log */
+    bool is_logged;         /* records carry PALs and dependencies, and go to the access log */
     enum release_mode release;
     enum pal_mode pals;
     bool has_master;           /* rings of a master are attached */

@@ -36,6 +36,7 @@ static void take_over(struct worker *worker, struct ftmb_shared *variable) {
     if (previous != PAL_OWNER_NONE && worker->state->vector[previous] < variable->record &&
         !PLANTED(VECTOR_NOT_MERGED)) {
         worker->state->vector[previous] = variable->record;
+        worker->builder.raised |= 1ULL << previous;
     }
     variable->owner = worker->context.worker;
     variable->ownership_epoch++;

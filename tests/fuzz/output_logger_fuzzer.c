@@ -33,7 +33,6 @@ struct mad_master {
     struct fuzz_data *data;
     uint64_t position[FUZZ_WORKERS_MAX]; /* where its next record goes */
     uint64_t number[FUZZ_WORKERS_MAX];
-    uint64_t vector[FUZZ_WORKERS_MAX][FUZZ_WORKERS_MAX];
 };
 
 static void on_sent(struct fuzz_box *box, uint32_t port, const struct frame *frame) {
@@ -81,14 +80,14 @@ static uint32_t write_tail(struct mad_master *master, uint32_t worker, uint8_t *
         memcpy(tail, &pal, sizeof(pal));
         tail += sizeof(pal);
     }
-    uint64_t *vector = master->vector[worker];
-    vector[worker] = master->number[worker];
     uint32_t other = 1 - worker;
     if (other < master->box->workers && (choice & 4) != 0) { /* on the past, or on the future */
-        vector[other] = master->number[other] + ((choice & 8) != 0 ? choice >> 4 : 0);
+        uint64_t record = master->number[other] + ((choice & 8) != 0 ? choice >> 4 : 0);
+        memcpy(tail, &(struct dependency){.record = record, .worker = other},
+               sizeof(struct dependency));
+        tail += sizeof(struct dependency);
     }
-    memcpy(tail, vector, master->box->workers * sizeof(*vector));
-    return (uint32_t)(tail - from) + master->box->workers * (uint32_t)sizeof(*vector);
+    return (uint32_t)(tail - from);
 }
 
 /* A right record, of which some bytes may then be made wrong. */
@@ -102,10 +101,11 @@ static void write_record(struct mad_master *master, uint32_t worker, bool is_wro
                                    .number = ++master->number[worker],
                                    .input_count = 1,
                                    .slot_count = slots,
-                                   .pal_count = pals,
-                                   .vector_count = master->box->workers};
+                                   .pal_count = pals};
     record.pals_offset = (uint32_t)write_slots(master, start, slots);
     uint32_t tail = write_tail(master, worker, start + record.pals_offset, pals, fuzz_take8(data));
+    record.dependency_count =
+        (tail - pals * (uint32_t)sizeof(struct pal)) / (uint32_t)sizeof(struct dependency);
     record.size = (uint32_t)ring_align(record.pals_offset + tail);
     memcpy(start, &record, sizeof(record));
     for (uint32_t count = is_wrong ? 1 + (fuzz_take8(data) & 3) : 0; count > 0; count--) {
@@ -155,7 +155,6 @@ static void change_master(struct mad_master *master) {
         MUST(box->output.queues[index].received == box->output.cut[index]);
         master->number[index] = box->output.queues[index].received;
         master->position[index] = 0;
-        memset(master->vector[index], 0, sizeof(master->vector[index]));
         if ((choice & 0x10) == 0) {
             ring_publish(&box->master.outputs[index], 0);
         }
@@ -184,8 +183,12 @@ static void check_access_log(const struct output_queue *queue) {
 static void check_cut(const struct output_logger *logger, uint32_t index) {
     const struct output_queue *queue = &logger->queues[index];
     for (uint64_t number = queue->released + 1; number <= logger->cut[index]; number++) {
+        uint64_t changed = queue->changed[number & (PENDING_RECORDS_MAX - 1)];
+        if (changed <= queue->released) {
+            continue; /* its vector may be overwritten */
+        }
         const uint64_t *vector =
-            &queue->vectors[(number & (PENDING_RECORDS_MAX - 1)) * logger->workers];
+            &queue->vectors[(changed & (PENDING_RECORDS_MAX - 1)) * logger->workers];
         for (uint32_t other = 0; other < logger->workers; other++) {
             MUST(vector[other] <= logger->cut[other]);
         }

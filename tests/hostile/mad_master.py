@@ -51,15 +51,12 @@ class MadMaster:
 
     def record(self) -> Record:
         """A right one, to be made wrong: of one packet, that depends on nothing."""
-        counts = [self.box.logger.queue_counts(worker) for worker in range(self.box.workers)]
-        vector = [0] * self.box.workers
-        vector[self.worker] = counts[self.worker]["received"] + 1
+        counts = self.box.logger.queue_counts(self.worker)
         return Record(
             epoch=self.box.master_peer.epoch,
-            number=vector[self.worker],
-            vector_count=self.box.workers,
+            number=counts["received"] + 1,
             pals=[],
-            vector=vector,
+            dependencies=[],
         )
 
     def let_a_tick_pass(self) -> None:

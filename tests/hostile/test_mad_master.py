@@ -52,11 +52,13 @@ WRONG = {
     "PALs in its header": (wrong(pals_offset=16), "size"),
     "a PAL of a worker that is not there": (wrong(pals=[(0, 1, 1, 1, 64)]), "pal"),
     "PALs out of order": (wrong(pals=[(5, 1, 1, 1, 0), (5, 2, 1, 1, 0)]), "pal"),
-    "no vector": (wrong(vector_count=0), "size"),
-    "a vector that is too long": (wrong(vector_count=64), "size"),
-    "a vector without itself": (wrong(vector=[0, 0]), "vector"),
-    "dependence on what can never be": (wrong(vector=[1, 1 << 62]), "vector"),
-    "dependence on the greatest number": (wrong(vector=[1, (1 << 64) - 1]), "vector"),
+    "vectors of packets that nobody asked for": (wrong(vector_count=2), "size"),
+    "dependencies that it has not": (wrong(dependency_count=1), "size"),
+    "more dependencies than can be told": (wrong(dependency_count=(1 << 32) - 1), "size"),
+    "dependence on itself": (wrong(dependencies=[(1, 0)]), "vector"),
+    "dependence on a worker that is not there": (wrong(dependencies=[(1, 2)]), "vector"),
+    "dependence on what can never be": (wrong(dependencies=[(1 << 62, 1)]), "vector"),
+    "dependence on the greatest number": (wrong(dependencies=[((1 << 64) - 1, 1)]), "vector"),
 }
 
 
@@ -111,7 +113,7 @@ def test_dependence_on_the_near_future_is_waited_for_and_then_garbage() -> None:
     with Box([FORWARD], PORTS, 2) as box:
         mad = MadMaster(box)
         mad.let_a_tick_pass()
-        mad.send(replace(mad.record(), slots=[], vector=[1, 40]).encode())
+        mad.send(replace(mad.record(), slots=[], dependencies=[(40, 1)]).encode())
         assert mad.rejected() == []
         assert box.logger.queue_counts(0)["committed"] == 0
         box._now_ns += 6_000_000_000

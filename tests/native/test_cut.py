@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ftmb._native.check import ffi, lib
 
 MASK = 63
+UNSET = (1 << 64) - 1  # in a place that has no vector of its own
 Vectors = list[list[list[int]]]
 
 
@@ -48,13 +49,20 @@ def advance(vectors: Vectors, received: list[int], cut: list[int]) -> tuple[list
     queues = ffi.new("struct cut_queue[]", workers)
     kept = []
     for worker, rows in enumerate(vectors):
-        flat = ffi.new("uint64_t[]", (MASK + 1) * workers)
+        flat = ffi.new("uint64_t[]", [UNSET] * ((MASK + 1) * workers))
+        changed = ffi.new("uint64_t[]", MASK + 1)
+        last: list[int] = []
         for number, row in enumerate(rows):
-            for index, entry in enumerate(row):
-                flat[(number & MASK) * workers + index] = entry
-        kept.append(flat)
+            others = row[:worker] + row[worker + 1 :]
+            changed[number & MASK] = number if others != last else changed[(number - 1) & MASK]
+            if others != last:
+                for index, entry in enumerate(row):
+                    flat[(number & MASK) * workers + index] = entry if index != worker else 0
+            last = others
+        kept.append((flat, changed))
         queues[worker].received = received[worker]
         queues[worker].vectors = flat
+        queues[worker].changed = changed
         queues[worker].mask = MASK
     result = ffi.new("uint64_t[]", cut)
     advanced = lib.cut_advance(queues, workers, result)

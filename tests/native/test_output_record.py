@@ -15,6 +15,7 @@ from ftmb._native.check import ffi, lib
 HEADER = struct.Struct("<IIQIIIIII")
 SLOT = struct.Struct("<HBBIQ")
 PAL = struct.Struct("<IIQQII")
+DEPENDENCY = struct.Struct("<QII")
 WORKERS = 2
 PORTS = 2
 
@@ -34,10 +35,12 @@ class Record:
     slot_count: int | None = None
     pal_count: int | None = None
     pals_offset: int | None = None
-    vector_count: int = WORKERS
+    vector_count: int = 0
+    dependency_count: int | None = None
     slots: list[tuple[int, int, int | None]] = field(default_factory=lambda: [(60, 1, None)])
     pals: list[tuple[int, int, int, int, int]] = field(default_factory=lambda: [(0, 3, 1, 9, 1)])
-    vector: list[int] = field(default_factory=lambda: [5, 4])
+    vectors: list[int] = field(default_factory=list)
+    dependencies: list[tuple[int, int]] = field(default_factory=lambda: [(4, 1)])
 
     def encode(self) -> bytes:
         body = b""
@@ -48,7 +51,9 @@ class Record:
         offset = lib.OUTPUT_RECORD_HEADER_SIZE + len(body)
         for access, variable, epoch, count, owner in self.pals:
             body += PAL.pack(access, variable, epoch, count, owner, 0)
-        body += struct.pack(f"<{len(self.vector)}Q", *self.vector)
+        body += struct.pack(f"<{len(self.vectors)}Q", *self.vectors)
+        for record, worker in self.dependencies:
+            body += DEPENDENCY.pack(record, worker, 0)
         size = aligned(lib.OUTPUT_RECORD_HEADER_SIZE + len(body))
 
         def chosen(value: int | None, right: int) -> int:
@@ -63,7 +68,7 @@ class Record:
             chosen(self.pal_count, len(self.pals)),
             chosen(self.pals_offset, offset),
             self.vector_count,
-            0,
+            chosen(self.dependency_count, len(self.dependencies)),
         )
         whole = header.ljust(lib.OUTPUT_RECORD_HEADER_SIZE, b"\0") + body
         return whole.ljust(size, b"\0")
@@ -80,15 +85,15 @@ def check(raw: bytes, available: int | None = None) -> int:
             "available": len(raw) if available is None else available,
             "number": 5,
             "input_available": 3,
-            "previous_vector": previous,
+            "vector": previous,
             "epoch": 7,
             "workers": WORKERS,
             "ports": PORTS,
             "is_logged": True,
         },
     )
-    vector = ffi.new("uint64_t[]", WORKERS)
-    return int(lib.output_record_check(header, memory, expected, vector))
+    dependencies = ffi.new("struct dependency[]", WORKERS)
+    return int(lib.output_record_check(header, memory, expected, dependencies))
 
 
 def test_a_right_record_passes() -> None:
@@ -112,7 +117,9 @@ def test_records_of_many_shapes_pass(slots: list[tuple[int, int, int | None]]) -
         (Record(slot_count=65), lib.RECORD_BAD_SIZE),
         (Record(pal_count=100_000), lib.RECORD_BAD_SIZE),
         (Record(pals_offset=1 << 20), lib.RECORD_BAD_SIZE),
-        (Record(vector_count=3), lib.RECORD_BAD_SIZE),
+        (Record(vector_count=2), lib.RECORD_BAD_SIZE),
+        (Record(dependency_count=2), lib.RECORD_BAD_SIZE),
+        (Record(dependencies=[(4, 1), (4, 1)]), lib.RECORD_BAD_SIZE),
         (Record(epoch=6), lib.RECORD_BAD_EPOCH),
         (Record(number=4), lib.RECORD_BAD_NUMBER),
         (Record(number=6), lib.RECORD_BAD_NUMBER),
@@ -126,8 +133,8 @@ def test_records_of_many_shapes_pass(slots: list[tuple[int, int, int | None]]) -
         (Record(slots=[(60, 1, None)], slot_count=2), lib.RECORD_BAD_SLOT),
         (Record(pals=[(0, 3, 1, 9, WORKERS)]), lib.RECORD_BAD_PAL),
         (Record(pals=[(1, 3, 1, 9, 0), (1, 4, 1, 9, 0)]), lib.RECORD_BAD_PAL),
-        (Record(vector=[5, 3]), lib.RECORD_BAD_VECTOR),
-        (Record(vector=[6, 4]), lib.RECORD_BAD_VECTOR),
+        (Record(dependencies=[(4, 0)]), lib.RECORD_BAD_VECTOR),
+        (Record(dependencies=[(4, WORKERS)]), lib.RECORD_BAD_VECTOR),
     ],
 )
 def test_what_is_wrong_is_named(record: Record, fault: int) -> None:

@@ -57,8 +57,8 @@ def test_a_vector_of_a_packet_beyond_its_record_is_refused() -> None:
             stack.callback(mad.close)
         masters[0].let_a_tick_pass()
         record = masters[0].record()
-        record.vector_count = 2 * (len(record.slots) + 1)
-        record.vector = [*(9, 9) * len(record.slots), *record.vector]
+        record.vector_count = 2 * len(record.slots)
+        record.vectors = [9, 9] * len(record.slots)
         masters[0].send(record.encode())
         assert masters[0].rejected() == ["vector"]
 
@@ -73,7 +73,7 @@ def test_without_output_commit_packets_leave_before_what_they_depend_on(
             stack.callback(mad.close)
         masters[0].let_a_tick_pass()
         record = masters[0].record()
-        record.vector[1] = 1  # of worker 1, which will not be received
+        record.dependencies = [(1, 1)]  # on worker 1's first, which will not be received
         masters[0].send(record.encode())
         assert len(box._released()) == leaves
         box.logger.change_master(None)
