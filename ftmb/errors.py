@@ -32,3 +32,7 @@ class LabError(FtmbError):
 
 class PktgenError(FtmbError):
     """The packet generator cannot do what it was asked to."""
+
+
+class StateError(FtmbError):
+    """What was asked of a box's state is not there, or cannot be asked so."""

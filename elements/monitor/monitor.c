@@ -77,6 +77,76 @@ static const struct ftmb_option monitor_options[] = {
     {.name = NULL},
 };
 
+static const struct ftmb_field host_fields[] = {
+    {.name = "address",
+     .help = "the source of the packets",
+     .type = FTMB_FIELD_ADDRESS,
+     .offset = offsetof(struct monitor_host, address),
+     .size = 4},
+    {.name = "packets",
+     .help = "from it",
+     .type = FTMB_FIELD_NUMBER,
+     .offset = offsetof(struct monitor_host, packets),
+     .size = 8},
+    {.name = "bytes",
+     .help = "from it, whole frames",
+     .type = FTMB_FIELD_NUMBER,
+     .offset = offsetof(struct monitor_host, bytes),
+     .size = 8},
+    {.name = NULL},
+};
+
+#define TOTAL_FIELD(member, what)                                                                  \
+    {                                                                                              \
+        .name = #member, .help = what, .type = FTMB_FIELD_NUMBER,                                  \
+        .offset = offsetof(struct monitor_shared, member), .size = 8                               \
+    }
+static const struct ftmb_field total_fields[] = {
+    TOTAL_FIELD(packets, "counted"),
+    TOTAL_FIELD(bytes, "of them, whole frames"),
+    TOTAL_FIELD(hosts, "in the table"),
+    TOTAL_FIELD(untracked, "packets of hosts for which there was no place"),
+    {.name = NULL},
+};
+
+static uint64_t host_rows(const void *config, const void *state, const void **first) {
+    const struct monitor_shared *monitor = state;
+    (void)config;
+    *first = (const uint8_t *)state + monitor->table_offset;
+    return (uint64_t)monitor->stripes * monitor->slots_per_stripe;
+}
+
+static void mark_used_hosts(const void *state, const void *first, uint64_t count, uint8_t *used) {
+    const struct monitor_host *hosts = first;
+    (void)state;
+    for (uint64_t index = 0; index < count; index++) {
+        used[index] = hosts[index].address != 0;
+    }
+}
+
+static uint64_t total_rows(const void *config, const void *state, const void **first) {
+    (void)config;
+    *first = state;
+    return 1;
+}
+
+static const struct ftmb_table monitor_tables[] = {
+    {.name = "hosts",
+     .help = "packets and bytes by source",
+     .fields = host_fields,
+     .row_size = sizeof(struct monitor_host),
+     .is_shared = true,
+     .rows = host_rows,
+     .mark_used = mark_used_hosts},
+    {.name = "totals",
+     .help = "of all packets that were counted",
+     .fields = total_fields,
+     .row_size = sizeof(struct monitor_shared),
+     .is_shared = true,
+     .rows = total_rows},
+    {.name = NULL},
+};
+
 static uint32_t next_power_of_two(uint32_t value) {
     uint32_t power = 1;
     while (power < value) {
@@ -278,6 +348,7 @@ const struct ftmb_element_class monitor_class = {
     .config_size = sizeof(struct monitor_config),
     .options = monitor_options,
     .drop_reasons = monitor_drops,
+    .tables = monitor_tables,
     .init_shared = monitor_init_shared,
     .process = monitor_process,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The NAT as the runtime sees it: a burst in three passes, ticks, and the table. */
 #include "nat.h"
+#include "nat_tables.h"
 
 static const char *const drop_reasons[] = {
     [NAT_WRONG_PORT - 1] = "wrong_port",
@@ -133,6 +134,7 @@ const struct ftmb_element_class nat_class = {
     .config_size = sizeof(struct nat_config),
     .options = nat_options,
     .drop_reasons = drop_reasons,
+    .tables = nat_tables,
     .check = nat_check,
     .init_worker = nat_init_worker,
     .steer = nat_steer,

@@ -25,6 +25,7 @@ HEADERS = {
         "host/logger.h",
         "host/process.h",
         "host/snapshot.h",
+        "host/state_copy.h",
         "host/stepping.h",
         "input_logger/steering.h",
         "pktgen/loop.h",

@@ -55,7 +55,8 @@ TYPES = {
 }
 
 
-def _strings(array: Any) -> tuple[str, ...]:
+def strings(array: Any) -> tuple[str, ...]:
+    """A NULL-terminated array of C strings; NULL is empty."""
     found: list[str] = []
     while array != ffi.NULL and array[len(found)] != ffi.NULL:
         found.append(text(array[len(found)]))
@@ -77,12 +78,13 @@ def _option(raw: Any) -> Option:
         minimum=raw.minimum,
         maximum=raw.maximum,
         initial=None if raw.initial == ffi.NULL else text(raw.initial),
-        choices=_strings(raw.choices),
+        choices=strings(raw.choices),
     )
 
 
 @cache
-def _raw_classes() -> dict[str, Any]:
+def raw_classes() -> dict[str, Any]:
+    """The constant tables of all elements that are built in, by name."""
     found: dict[str, Any] = {}
     while (element := lib.elements_at(len(found))) != ffi.NULL:
         found[text(element.name)] = element
@@ -97,10 +99,10 @@ def element_classes() -> dict[str, ElementClass]:
             name=name,
             help=text(raw.help),
             options=tuple(_option(option) for option in _raw_options(raw)),
-            drop_reasons=_strings(raw.drop_reasons),
+            drop_reasons=strings(raw.drop_reasons),
             steers=raw.steer != ffi.NULL,
         )
-        for name, raw in _raw_classes().items()
+        for name, raw in raw_classes().items()
     }
 
 
@@ -153,7 +155,7 @@ def _set(config: Any, raw: Any, value: object, ports: Sequence[str]) -> list[str
         case "boolean":
             problem = "must be true or false"
         case "choice":
-            choices = _strings(raw.choices)
+            choices = strings(raw.choices)
             problem = _store_named(config, raw, value, choices, "uint32_t", "one of")
         case "port":
             problem = _store_named(config, raw, value, ports, "uint8_t", "the name of a port")
@@ -184,7 +186,7 @@ def _fill(
     name: str, options: dict[str, object], ports: Sequence[str], workers: int
 ) -> tuple[Any, list[tuple[str | None, str]]]:
     """The configuration struct, and everything that is wrong with the options."""
-    element = _raw_classes()[name]
+    element = raw_classes()[name]
     config = ffi.new("uint64_t[]", (element.config_size + 7) // 8 or 1)
     problems: list[tuple[str | None, str]] = []
     known = {text(raw.name): raw for raw in _raw_options(element)}
@@ -217,7 +219,7 @@ class Pipeline:
         self, stages: Sequence[dict[str, Any]], ports: Sequence[str], workers: int
     ) -> None:
         self.names = tuple(stage["element"] for stage in stages)
-        steering = [name for name in self.names if _raw_classes()[name].steer != ffi.NULL]
+        steering = [name for name in self.names if raw_classes()[name].steer != ffi.NULL]
         if len(steering) > 1:
             raise ValueError(
                 f"the elements {' and '.join(steering)} each have a rule of their own for which "
@@ -231,7 +233,7 @@ class Pipeline:
                 details = "; ".join(f"{option or 'options'} {what}" for option, what in problems)
                 raise ValueError(f"element {stage['element']}: {details}")
             self._configs.append(config)
-            element = _raw_classes()[stage["element"]]
+            element = raw_classes()[stage["element"]]
             check(lib.pipeline_add(self.pointer, element, config), "adding an element")
         described = json.dumps([list(stages), list(ports), workers], sort_keys=True)
         self.digest = int.from_bytes(hashlib.sha256(described.encode()).digest()[:8], "little")

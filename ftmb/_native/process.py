@@ -128,6 +128,16 @@ class Process:
         )
         return SnapshotBegun(child, pause[0], list(records))
 
+    def begin_snapshot_in_replay(self, descriptor: int) -> SnapshotBegun | None:
+        """The same of a standby; None when it cannot be now, and may be asked again."""
+        pause = ffi.new("uint64_t *")
+        records = ffi.new("uint64_t []", self.settings.workers)
+        child = lib.snapshot_begin_in_replay(self.pointer, descriptor, pause, records)
+        if child == -errno.EAGAIN:
+            return None
+        check(child, "copying the state")
+        return SnapshotBegun(child, pause[0], list(records))
+
     def begin(self) -> None:
         """Its state is as it shall be; without threads, for who calls `step`."""
         lib.process_begin(self.pointer)

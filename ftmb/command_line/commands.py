@@ -15,6 +15,7 @@ from ftmb.command_line import ExitStatus
 from ftmb.command_line.pktgen import pktgen
 from ftmb.command_line.simulate import simulate
 from ftmb.command_line.soak import soak
+from ftmb.command_line.state import state
 
 if TYPE_CHECKING:
     from ftmb.crash_points import CrashPoint
@@ -45,6 +46,7 @@ def ftmb() -> None:
       ftmb down                stop it
       ftmb drill               a NAT under real traffic, killed again and again
       ftmb simulate            the protocol under thousands of schedules
+      ftmb state show nat      its sessions, as the standby has them
       ftmb soak                every kind of failure, for a long time
       ftmb pktgen run SCRIPT   measure a box, or anything else, from outside
     """
@@ -53,6 +55,7 @@ def ftmb() -> None:
 ftmb.add_command(pktgen)
 ftmb.add_command(simulate)
 ftmb.add_command(soak)
+ftmb.add_command(state)
 
 
 @ftmb.command()

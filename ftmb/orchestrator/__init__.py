@@ -35,6 +35,8 @@ from ftmb.orchestrator.folder import (
 )
 from ftmb.processes.messages import Channel, HungUp, Message
 
+ANSWER_PATIENCE_S = 5.0
+COPY_PATIENCE_S = 60.0  # gigabytes of state take seconds
 STOP_PATIENCE_S = 15.0
 LEFT_PATIENCE_S = 1.0  # for replicas, once the logger process has hung up
 READY = "ready"
@@ -143,7 +145,12 @@ def _stopping_on_interrupt(daemon: subprocess.Popen[bytes]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _ask(name: str, message: Message) -> Message:
+def _ask(
+    name: str,
+    message: Message,
+    descriptors: list[int] | None = None,
+    patience_s: float = ANSWER_PATIENCE_S,
+) -> Message:
     path = box_folder(name) / SOCKET_NAME
     try:
         channel = Channel.connect(path)
@@ -153,8 +160,9 @@ def _ask(name: str, message: Message) -> Message:
             f"Is it running? Its log is {path.parent / LOG_NAME}"
         ) from error
     try:
-        channel.socket.settimeout(5.0)
-        return channel.ask(message)
+        channel.socket.settimeout(patience_s)
+        channel.send(message, descriptors)
+        return channel.hear()
     except (HungUp, OSError) as error:
         raise NotRunningError(f"box '{name}' stopped answering") from error
     finally:
@@ -165,6 +173,16 @@ def status(name: str) -> dict[str, Any]:
     """What processes/status.py gathers. NotRunningError if there is no such box."""
     found: dict[str, Any] = _ask(name, {"kind": "status"})["status"]
     return found
+
+
+def copy_state(name: str, descriptor: int) -> dict[str, Any]:
+    """Lets the standby write its state into a memory file of the caller's, as it is between two
+    records: {"pause_ns", "records"} of the standby. NotRunningError says why not."""
+    answer = _ask(name, {"kind": "state"}, [descriptor], patience_s=COPY_PATIENCE_S)
+    if not answer["ok"]:
+        reason = answer.get("reason", "its state could not be written: is memory short?")
+        raise NotRunningError(f"box '{name}': {reason}")
+    return answer
 
 
 def start_again(name: str, crash_at: str | None = None) -> None:

@@ -7,7 +7,8 @@ only brings new replicas. Messages, beside those of replica.py:
 
     from the orchestrator    orchestrate {pid}, spawn failed {reason}
     to the orchestrator      spawn {count, awaited}, replica failed {reason}, kill {pid}
-    from anybody             status, crash at {point}, stop; each is answered
+    from anybody             status, state (with a descriptor to write it to), crash at {point},
+                             stop; each is answered
 """
 
 from __future__ import annotations
@@ -32,8 +33,18 @@ from ftmb.priority import LOGGER_NICE, choose_idle, come_first, session_comes_fi
 from ftmb.processes import modes, ports
 from ftmb.processes.arming import arm, note_armed
 from ftmb.processes.journal import note
-from ftmb.processes.messages import Channel, HungUp, Message, Refused, Server, whole_number
+from ftmb.processes.messages import (
+    Channel,
+    HungUp,
+    Message,
+    Refused,
+    Server,
+    whole_number,
+    whole_numbers,
+)
 from ftmb.processes.namespace import enter_network_namespace
+from ftmb.processes.orchestrator_link import OrchestratorLink
+from ftmb.processes.state_copies import StateCopies
 from ftmb.processes.status import status_of
 from ftmb.recovery.plan import Stage
 from ftmb.recovery.protection import Protection
@@ -41,9 +52,6 @@ from ftmb.recovery.replicas import ReplicaHandle, Seat
 
 SOCKET_NAME = "control.sock"
 BUSY_LOOK_S = 0.001  # between looks while something is under way
-REPLICAS_WANTED = 3  # master, standby, and a spare that is ready to become the next standby
-SPAWN_PATIENCE_S = 10.0
-FENCED_PATIENCE_S = 10.0  # a fenced replica that has not ended by then is killed
 CALLS_MAX = 8  # connections of one process: nobody may use up the descriptors
 
 
@@ -76,11 +84,9 @@ class LoggerProcess:
         self.ports: list[Any] = []
         self.devices: dict[str, str] = {}
         self.selector = selectors.DefaultSelector()
-        self.orchestrator: Channel | None = None
-        self.orchestrator_pid: int | None = None
-        self.spawning: list[float] = []  # when each replica on its way was asked for
-        self.is_awaited = False  # one of them, as the orchestrator was told
+        self.orchestrator = OrchestratorLink(self.protection)
         self.must_stop = False
+        self.state_copies = StateCopies()
         self.preparing: dict[Channel, int] = {}  # replicas whose memory is being made
         self.made_peers: SimpleQueue[tuple[Channel, Future[Peer]]] = SimpleQueue()
         self.made_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -137,8 +143,8 @@ class LoggerProcess:
         self.protection.look(time.monotonic())
         self.protection.advance()
         self._forget_closed()
-        self._ask_for_replicas()
-        self._kill_what_stays()
+        self.orchestrator.ask_for_replicas()
+        self.orchestrator.kill_what_stays()
 
     def _accept(self, server: Server) -> None:
         try:
@@ -155,15 +161,20 @@ class LoggerProcess:
 
     def _read(self, caller: tuple[Channel, int]) -> None:
         channel, pid = caller
+        descriptors: list[int] = []
         try:
-            self._handle(channel, pid, channel.hear())
+            message, descriptors = channel.receive()
+            self._handle(channel, pid, message, descriptors)
         except HungUp:
             self._hung_up(channel)
         except Exception as error:  # whatever a caller sends, it ends that caller and nobody else
             note("message refused", pid=pid, reason=repr(error))
             self._hung_up(channel)
+        finally:
+            for handed in descriptors:
+                os.close(handed)
 
-    def _handle(self, channel: Channel, pid: int, message: Message) -> None:
+    def _handle(self, channel: Channel, pid: int, message: Message, descriptors: list[int]) -> None:
         match message["kind"]:
             case "hello":
                 self._hello(channel, pid, message)
@@ -171,7 +182,9 @@ class LoggerProcess:
                 self._replica(channel, Stage.PREPARING).enter(Stage.PREPARED)
             case "started":
                 replica = self._replica(channel, Stage.STARTING)
-                replica.start_records = self._checked_records(message["records"])
+                replica.start_records = whole_numbers(
+                    message["records"], self.logger.settings.workers
+                )
                 replica.enter(Stage.STARTED)
             case "snapshot done":
                 replica = self._replica(channel, Stage.STARTED)
@@ -182,21 +195,26 @@ class LoggerProcess:
             case "failed":
                 reason = str(message["reason"])[:2000]
                 note("replica failed", pid=pid, reason=reason)
-                self._tell_orchestrator({"kind": "replica failed", "reason": reason})
+                self.orchestrator.tell({"kind": "replica failed", "reason": reason})
                 self._hung_up(channel)  # it was its last word
             case "fenced" if any(known.channel is channel for known in self.protection.fenced):
                 self.protection.history.fenced_count += 1
                 note("fenced", pid=pid)
                 self._hung_up(channel)
-            case "orchestrate" | "status" | "crash at" | "stop" if self._is_replica(channel):
+            case "state copied":
+                self.state_copies.done(channel, message)
+            case "orchestrate" | "status" | "state" | "crash at" | "stop" if self._is_replica(
+                channel
+            ):
                 raise Refused("a replica does not command the box")
             case "orchestrate":
-                self.orchestrator, self.orchestrator_pid = channel, pid
-                self.spawning = []
-            case "spawn failed" if channel is self.orchestrator:
-                self.spawning = self.spawning[1:]
+                self.orchestrator.attach(channel, pid)
+            case "spawn failed" if channel is self.orchestrator.channel:
+                self.orchestrator.one_less_on_its_way()
             case "status":
                 channel.send({"kind": "status", "status": status_of(self)})
+            case "state":
+                self.state_copies.ask(channel, descriptors, self.protection.standby)
             case "crash at":
                 channel.send(arm(self.protection, message["point"]))
             case "armed":
@@ -213,7 +231,7 @@ class LoggerProcess:
                 f"a replica of version {message['version']} met a logger process of version "
                 f"{PAGES_VERSION}: stop the box with 'ftmb down' and start it again"
             )
-            self._tell_orchestrator({"kind": "replica failed", "reason": reason})
+            self.orchestrator.tell({"kind": "replica failed", "reason": reason})
             raise Refused(reason)
         if self._is_replica(channel):
             raise Refused("a replica says hello once")
@@ -242,7 +260,7 @@ class LoggerProcess:
                 self._prepare(ReplicaHandle(channel, pid, made.result()))
 
     def _prepare(self, replica: ReplicaHandle) -> None:
-        self.spawning = self.spawning[1:]
+        self.orchestrator.one_less_on_its_way()
         self.protection.spares.append(replica)
         replica.send(
             {
@@ -268,15 +286,11 @@ class LoggerProcess:
         known = [*self.protection.alive(), *self.protection.fenced]
         return channel in self.preparing or any(replica.channel is channel for replica in known)
 
-    def _checked_records(self, records: list[int]) -> list[int]:
-        if len(records) != self.logger.settings.workers:
-            raise Refused(f"{len(records)} records for {self.logger.settings.workers} workers")
-        return [whole_number(record) for record in records]
-
     def _hung_up(self, channel: Channel) -> None:
         if channel.fileno() < 0 or channel not in self.selector.get_map():
             return  # closed on our side already
         self.selector.unregister(channel)
+        self.state_copies.forget(channel)
         self.preparing.pop(channel, None)
         for replica in self.protection.alive():
             if replica.channel is channel:
@@ -286,9 +300,7 @@ class LoggerProcess:
         self.protection.fenced = [
             replica for replica in self.protection.fenced if replica.channel is not channel
         ]
-        if channel is self.orchestrator:
-            self.orchestrator = self.orchestrator_pid = None
-            note("orchestrator gone", effect="no new standby until it is started again")
+        self.orchestrator.detach(channel)
         channel.close()
 
     def _forget_closed(self) -> None:
@@ -296,36 +308,7 @@ class LoggerProcess:
         for key in list(self.selector.get_map().values()):
             if key.data is not None and key.data[0].fileno() < 0:
                 self.selector.unregister(key.fileobj)
-
-    def _ask_for_replicas(self) -> None:
-        """Tells the orchestrator how many are missing."""
-        now = time.monotonic()
-        self.spawning = [since for since in self.spawning if now - since < SPAWN_PATIENCE_S]
-        wanted = REPLICAS_WANTED if self.wants_standby else 1
-        missing = wanted - len(self.protection.alive()) - len(self.spawning)
-        is_awaited = self.protection.awaits_replica()
-        is_news = missing > 0 or is_awaited != self.is_awaited
-        if is_news and self.orchestrator is not None:
-            spawn = {"kind": "spawn", "count": max(0, missing), "awaited": is_awaited}
-            self._tell_orchestrator(spawn)
-            self.spawning += [now] * missing
-            self.is_awaited = is_awaited
-
-    def _kill_what_stays(self) -> None:
-        """A fenced replica does no harm, but a hung one would keep its memory for ever. Who is
-        asked to kill it may die first, so it is asked again, and nobody when nobody is there."""
-        now = time.monotonic()
-        for replica in self.protection.fenced if self.orchestrator is not None else ():
-            if replica.fenced_at is not None and now - replica.fenced_at > FENCED_PATIENCE_S:
-                replica.fenced_at = now
-                self._tell_orchestrator({"kind": "kill", "pid": replica.pid})
-
-    def _tell_orchestrator(self, message: Message) -> None:
-        if self.orchestrator is not None:
-            try:
-                self.orchestrator.send(message)
-            except HungUp:
-                pass  # its hang-up is on its way
+                self.state_copies.forget(key.data[0])
 
 
 def main(arguments: list[str]) -> int:

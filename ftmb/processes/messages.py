@@ -39,6 +39,13 @@ def whole_number(value: object) -> int:
     return value
 
 
+def whole_numbers(values: list[int], count: int) -> list[int]:
+    """So many of them."""
+    if len(values) != count:
+        raise Refused(f"{len(values)} numbers where {count} were expected")
+    return [whole_number(value) for value in values]
+
+
 class Channel:
     """One end of a connection."""
 

@@ -5,9 +5,10 @@ It connects to the logger process, is handed its memory, lays out its state, wai
 where to begin, and from then on its C workers run; this thread only answers messages:
 
     to the logger process      hello, prepared, started {records}, fenced, failed {reason},
-                               snapshot done {epoch, ok, pause_ns, records}, armed {point}
+                               snapshot done {epoch, ok, pause_ns, records}, armed {point},
+                               state copied {number, ok, pause_ns, records} or {number, ok, reason}
     from the logger process    prepare, start empty {at, cores, idle}, start {access, cores, idle},
-                               snapshot {epoch}, crash at {point}
+                               snapshot {epoch}, copy state {number}, crash at {point}
 
 It ends when the logger process hangs up, or when it finds itself fenced.
 """
@@ -33,21 +34,23 @@ from ftmb._native.process import (
     SnapshotBegun,
 )
 from ftmb.priority import REPLICA_NICE, come_first, session_comes_first
+from ftmb.processes import memory_left
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message
 from ftmb.processes.modes import is_protected_by_replay
 
 FENCE_CHECK_MS = 50
+COPY_ATTEMPTS = 5
 EXIT_FENCED = 75
 EXIT_FAILED = 1
 
 
 @dataclass(frozen=True)
 class SnapshotChild:
-    """The process that writes a snapshot, and for which standby (or which checkpoint it is)."""
+    """The process that writes a snapshot, and what is to be told once it is written."""
 
-    epoch: int
     begun: SnapshotBegun
+    done: Message
 
 
 class ReplicaProcess:
@@ -94,6 +97,8 @@ class ReplicaProcess:
                 self._start(message["cores"], message["idle"])
             case "snapshot":
                 self._begin_snapshot(message["epoch"], descriptors[0])
+            case "copy state":
+                self._begin_copy(message["number"], descriptors[0])
             case "crash at":
                 crash_points.arm(message["point"])
                 self.channel.send({"kind": "armed", "point": message["point"]})
@@ -129,11 +134,7 @@ class ReplicaProcess:
 
     @staticmethod
     def _refuse_if_memory_is_short(process: Process) -> None:
-        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        with open("/proc/meminfo") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    available = int(line.split()[1]) << 10
+        available = memory_left.available()
         if process.state_size() > available:
             raise ProcessError(
                 f"the elements' state can take {process.state_size() >> 20} MiB, but only "
@@ -152,16 +153,37 @@ class ReplicaProcess:
     def _begin_snapshot(self, epoch: int, descriptor: int) -> None:
         """For the standby with this epoch. What fails is told, and is not the master's end."""
         process = self._made()
+        done = {"kind": "snapshot done", "epoch": epoch}
         try:
             if not process.is_live():
                 raise OSError("not live yet")
-            begun = process.begin_snapshot(descriptor)
-            watched = _watched(begun.child)
+            self._watch(process.begin_snapshot(descriptor), done)
         except OSError as error:
             note("no snapshot", reason=str(error), severity="warning")
-            self._snapshot_done(epoch, False, 0, [])
-            return
-        self.snapshots[watched] = SnapshotChild(epoch, begun)
+            self.channel.send({**done, "ok": False, "pause_ns": 0, "records": []})
+
+    def _begin_copy(self, number: int, descriptor: int) -> None:
+        """Of a standby's state, for somebody who wants to look at it."""
+        process = self._made()
+        done = {"kind": "state copied", "number": number}
+        try:
+            begun = self._snapshot_in_replay(process, descriptor)
+            self._watch(begun, done)
+        except OSError as error:
+            self.channel.send({**done, "ok": False, "reason": str(error)})
+
+    @staticmethod
+    def _snapshot_in_replay(process: Process, descriptor: int) -> SnapshotBegun:
+        if memory_left.resident() > memory_left.available():
+            raise OSError("there is not enough memory for a copy of the state")
+        for _ in range(COPY_ATTEMPTS):
+            if (begun := process.begin_snapshot_in_replay(descriptor)) is not None:
+                return begun
+        raise OSError("the standby's workers did not come to a halt: ask again")
+
+    def _watch(self, begun: SnapshotBegun, done: Message) -> None:
+        watched = _watched(begun.child)
+        self.snapshots[watched] = SnapshotChild(begun, done)
         self.poll.register(watched, select.POLLIN)
 
     def _finish_snapshot(self, watched: int) -> None:
@@ -170,11 +192,8 @@ class ReplicaProcess:
         os.close(watched)
         begun = snapshot.begun
         _, status = os.waitpid(begun.child, 0)
-        self._snapshot_done(snapshot.epoch, status == 0, begun.pause_ns, begun.records)
-
-    def _snapshot_done(self, epoch: int, ok: bool, pause_ns: int, records: list[int]) -> None:
-        done = {"kind": "snapshot done", "epoch": epoch, "ok": ok, "pause_ns": pause_ns}
-        self.channel.send({**done, "records": records})
+        told = {"ok": status == 0, "pause_ns": begun.pause_ns, "records": begun.records}
+        self.channel.send({**snapshot.done, **told})
 
 
 def _watched(child: int) -> int:

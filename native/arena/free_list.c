@@ -31,3 +31,14 @@ void free_list_give(struct free_list *list, void *entries, uint32_t index) {
     list->head = index;
     --list->used;
 }
+
+/* Also of a copy that may be damaged: each entry that is on the list is visited once. */
+void free_list_mark_used(const struct free_list *list, const void *entries, uint8_t *used) {
+    uint32_t fresh = list->fresh < list->capacity ? list->fresh : list->capacity;
+    memset(used, 1, fresh);
+    for (uint32_t index = list->head; index < fresh && used[index] != 0;) {
+        const uint8_t *entry = (const uint8_t *)entries + (size_t)index * list->stride;
+        used[index] = 0;
+        memcpy(&index, entry + list->link, sizeof index);
+    }
+}

@@ -33,4 +33,7 @@ uint32_t free_list_take(struct free_list *list, const void *entries);
 /* Takes back an entry that was given out. */
 void free_list_give(struct free_list *list, void *entries, uint32_t index);
 
+/* used[i] = 1 for each entry given out and not given back; `used` has `capacity` places, all 0. */
+void free_list_mark_used(const struct free_list *list, const void *entries, uint8_t *used);
+
 #endif

@@ -214,9 +214,16 @@ static void give_step_lock(struct step_lock *lock) {
     atomic_store_explicit(&lock->is_held, 0, memory_order_release);
 }
 
+/* Not a standby's worker that others may wait for: it has still to replay what is committed. */
+static bool may_hold(const struct worker *worker) {
+    uint64_t hold_at = atomic_load_explicit(&worker->process->hold_at[worker->context.worker],
+                                            memory_order_relaxed);
+    return worker->mode != WORKER_REPLAY || worker->replay.position >= hold_at;
+}
+
 enum worker_progress process_step(struct process *process, uint32_t index) {
     struct worker *worker = &process->workers[index];
-    if (atomic_load_explicit(&process->must_hold, memory_order_relaxed)) {
+    if (atomic_load_explicit(&process->must_hold, memory_order_acquire) && may_hold(worker)) {
         status_add(&process->workers[index].status->heartbeat, 1); /* it is not to blame */
         return WORKER_IDLE; /* lets the holder have the lock, which is not a fair one */
     }
@@ -237,6 +244,55 @@ void process_hold_workers(struct process *process) {
         }
     }
     POINT(HELD, process->worker_count, 0);
+}
+
+static bool has_replayed_to_hold(const struct process *process) {
+    for (uint32_t index = 0; index < process->worker_count; index++) {
+        uint64_t consumed = atomic_load_explicit(&process->workers[index].status->access_consumed,
+                                                 memory_order_acquire);
+        if (consumed < atomic_load_explicit(&process->hold_at[index], memory_order_relaxed)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool try_all_step_locks(struct process *process) {
+    for (uint32_t index = 0; index < process->worker_count; index++) {
+        if (atomic_exchange_explicit(&process->step_locks[index].is_held, 1,
+                                     memory_order_acquire) != 0) {
+            while (index-- > 0) {
+                give_step_lock(&process->step_locks[index]);
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * A worker may have begun a record after its `hold_at` was read, and wait in it for one that is
+ * held. Then its lock is not free, and all go on until what is committed by now: that is closed
+ * under dependencies sooner or later, so all of them get there.
+ */
+bool process_hold_replay(struct process *process, uint64_t patience_ns) {
+    uint64_t deadline = monotonic_ns() + patience_ns;
+    do {
+        for (uint32_t index = 0; index < process->worker_count; index++) {
+            uint64_t written = ring_written(&process->workers[index].replay.access);
+            atomic_store_explicit(&process->hold_at[index], written, memory_order_relaxed);
+        }
+        atomic_store_explicit(&process->must_hold, true, memory_order_release);
+        while (!has_replayed_to_hold(process) && monotonic_ns() < deadline) {
+            sched_yield();
+        }
+        uint32_t epoch = atomic_load_explicit(&process->logger_page->epoch, memory_order_relaxed);
+        if (epoch >= process->epoch || monotonic_ns() >= deadline) {
+            atomic_store_explicit(&process->must_hold, false, memory_order_relaxed);
+            return false;
+        }
+    } while (!try_all_step_locks(process));
+    return true;
 }
 
 void process_release_workers(struct process *process) {

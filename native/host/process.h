@@ -52,6 +52,7 @@ struct process {
     } step_locks[FTMB_WORKERS_MAX];
     _Alignas(64) _Atomic uint32_t finished_count; /* workers that have replayed up to the cut */
     _Atomic bool must_hold;                       /* workers do not begin a step */
+    _Atomic uint64_t hold_at[FTMB_WORKERS_MAX];   /* of a standby: behind this of the access log */
     _Atomic bool is_abandoned;
     _Atomic bool must_stop;
 };
@@ -91,8 +92,14 @@ uint64_t process_replayed(const struct process *process, uint32_t worker);
 uint64_t process_state_digest(const struct process *process);
 uint64_t process_state_size(const struct process *process);
 
-/* Stops the state between two records, all workers at once, and lets it go on. */
+/* Stops a master's state between two records, all workers at once, and lets it go on. */
 void process_hold_workers(struct process *process);
+/*
+ * The same for a standby, whose workers may wait for one another within a record: each goes on
+ * until it has replayed what was committed when this was called. False, and nobody is held: that
+ * took longer than `patience_ns`, or the standby is to be master.
+ */
+bool process_hold_replay(struct process *process, uint64_t patience_ns);
 void process_release_workers(struct process *process);
 
 static inline void status_add(_Atomic uint64_t *counter, uint64_t amount) {

@@ -97,11 +97,9 @@ _Noreturn static void run_child(const struct process *process, int descriptor, p
     _exit(snapshot_write(&process->arena, descriptor) == 0 ? 0 : 1);
 }
 
-pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns,
-                     uint64_t *records) {
+/* The workers are held by now. */
+static pid_t fork_and_release(struct process *process, int descriptor, uint64_t *records) {
     pid_t parent = getpid();
-    uint64_t start = monotonic_ns();
-    process_hold_workers(process);
     CRASH_POINT(MASTER_SNAPSHOT_HELD);
     pid_t child = _Fork();
     if (child == 0) {
@@ -114,8 +112,27 @@ pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns
     }
     crash_forget(CRASH_MASTER_SNAPSHOT_CHILD);
     process_release_workers(process);
-    *pause_ns = monotonic_ns() - start;
     return child < 0 ? -error : child;
+}
+
+pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns,
+                     uint64_t *records) {
+    uint64_t start = monotonic_ns();
+    process_hold_workers(process);
+    pid_t child = fork_and_release(process, descriptor, records);
+    *pause_ns = monotonic_ns() - start;
+    return child;
+}
+
+pid_t snapshot_begin_in_replay(struct process *process, int descriptor, uint64_t *pause_ns,
+                               uint64_t *records) {
+    uint64_t start = monotonic_ns();
+    if (!process_hold_replay(process, SNAPSHOT_REPLAY_PATIENCE_NS)) {
+        return -EAGAIN;
+    }
+    pid_t child = fork_and_release(process, descriptor, records);
+    *pause_ns = monotonic_ns() - start;
+    return child;
 }
 
 static int read_all(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offset) {

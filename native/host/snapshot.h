@@ -22,6 +22,12 @@
 pid_t snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns,
                      uint64_t *records);
 
+/* The same of a standby, to be looked at: -EAGAIN when its workers did not all come to a halt, or
+ * when it is to be master. Being asked again is fine. */
+#define SNAPSHOT_REPLAY_PATIENCE_NS 100000000ULL
+pid_t snapshot_begin_in_replay(struct process *process, int descriptor, uint64_t *pause_ns,
+                               uint64_t *records);
+
 /* What the child does: writes an arena that nobody changes. 0 or -errno. */
 int snapshot_write(const struct ftmb_arena *arena, int descriptor);
 

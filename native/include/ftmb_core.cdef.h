@@ -26,6 +26,33 @@ struct ftmb_option {
     int (*parse)(void *config, const char *text, char *error, size_t error_size);
     ...;
 };
+enum ftmb_field_type {
+    FTMB_FIELD_NUMBER,
+    FTMB_FIELD_ADDRESS,
+    FTMB_FIELD_ADDRESS_AS_NUMBER,
+    FTMB_FIELD_CHOICE,
+    FTMB_FIELD_FLAGS,
+    FTMB_FIELD_SECONDS,
+    FTMB_FIELD_PROTOCOL,
+    ...
+};
+struct ftmb_field {
+    const char *name;
+    const char *help;
+    enum ftmb_field_type type;
+    uint32_t offset, size;
+    const char *const *names;
+    uint64_t unit_ns;
+    ...;
+};
+struct ftmb_table {
+    const char *name;
+    const char *help;
+    const struct ftmb_field *fields;
+    uint32_t row_size;
+    bool is_shared;
+    ...;
+};
 struct ftmb_element_class {
     const char *name;
     const char *help;
@@ -33,6 +60,7 @@ struct ftmb_element_class {
     uint32_t config_size;
     const struct ftmb_option *options;
     const char *const *drop_reasons;
+    const struct ftmb_table *tables;
     int (*check)(const void *config, uint32_t workers, char *error, size_t error_size);
     uint32_t (*steer)(const void *config, uint32_t workers, const uint8_t *frame, uint16_t length,
                       uint8_t port_in, uint32_t hash);
@@ -320,7 +348,22 @@ uint64_t process_replayed(const struct process *process, uint32_t worker);
 uint64_t process_state_digest(const struct process *process);
 uint64_t process_state_size(const struct process *process);
 int snapshot_begin(struct process *process, int descriptor, uint64_t *pause_ns, uint64_t *records);
+int snapshot_begin_in_replay(struct process *process, int descriptor, uint64_t *pause_ns,
+                             uint64_t *records);
 int snapshot_load(struct process *process, int descriptor);
+
+/* Tables of a copied state */
+struct state_copy {
+    const uint8_t *bytes;
+    uint64_t size;
+    const struct pipeline *pipeline;
+};
+int state_copy_check(const struct state_copy *copy, uint64_t configuration_digest);
+uint32_t state_copy_workers(const struct state_copy *copy);
+int64_t state_copy_rows(const struct state_copy *copy, uint32_t place, uint32_t table,
+                        uint32_t worker, const void **first);
+void state_copy_mark_used(const struct state_copy *copy, uint32_t place, uint32_t table,
+                          uint32_t worker, const void *first, uint64_t count, uint8_t *used);
 
 /* Crash points */
 enum crash_when { CRASH_AT_TRAFFIC, CRASH_AT_FAILOVER, CRASH_AT_SNAPSHOT, ... };

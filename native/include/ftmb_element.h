@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "ftmb_limits.h"
+#include "ftmb_table.h"
 
 /* port_out = FTMB_PORT_AGAIN | p: once committed, the frame is logged as a new input as if it had
  * arrived by port p (a NAT's hairpin: the second half of the translation is another worker's). */
@@ -121,6 +122,8 @@ struct ftmb_element_class {
     uint32_t config_size;              /* bytes of the configuration struct */
     const struct ftmb_option *options; /* ends with .name = NULL; may be NULL */
     const char *const *drop_reasons;   /* NULL-terminated, snake_case; may be NULL */
+    const struct ftmb_table
+        *tables; /* that can be looked at; ends with .name = NULL; may be NULL */
     /* The configuration as a whole; 0, or -1 with a message. Optional. */
     int (*check)(const void *config, uint32_t workers, char *error, size_t error_size);
     /* 0 or -ENOMEM. Both optional; workers are initialised in order after the shared part. */

@@ -23,7 +23,7 @@ from ftmb.orchestrator import folder as folders
 from ftmb.orchestrator import members
 from ftmb.orchestrator.daemon import Orchestrator
 from ftmb.orchestrator.folder import box_folder
-from ftmb.processes.logger import FENCED_PATIENCE_S, LoggerProcess
+from ftmb.processes.orchestrator_link import FENCED_PATIENCE_S, OrchestratorLink
 from tests.processes.boxes import PATIENCE_S, Status, box_processes, fail, pings, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
@@ -176,20 +176,19 @@ def test_no_process_for_a_replica_is_said_and_tried_again_later(
 
 def test_whoever_orchestrates_is_asked_to_kill_what_stays() -> None:
     """Nobody is asked while nobody is there, and the next one if the first has died over it."""
-    logger = LoggerProcess.__new__(LoggerProcess)
     stopped = SimpleNamespace(pid=7, fenced_at=time.monotonic())
     sent: list[Any] = []
-    logger.__dict__.update(protection=SimpleNamespace(fenced=[stopped]), orchestrator=None)
+    link = OrchestratorLink(SimpleNamespace(fenced=[stopped]))  # type: ignore[arg-type]
 
     def asked_after(seconds: float) -> int:
         stopped.fenced_at -= seconds
         sent.clear()
-        logger._kill_what_stays()
+        link.kill_what_stays()
         assert all(message == {"kind": "kill", "pid": 7} for message in sent)
         return len(sent)
 
     assert asked_after(FENCED_PATIENCE_S) == 0
-    logger.__dict__.update(orchestrator=SimpleNamespace(send=sent.append))
+    link.attach(SimpleNamespace(send=sent.append), 8)  # type: ignore[arg-type]
     assert asked_after(0) == 1
     assert asked_after(0) == 0
     assert asked_after(FENCED_PATIENCE_S) == 1
