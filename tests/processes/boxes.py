@@ -45,7 +45,7 @@ def wait_for(condition: Callable[[Status], bool]) -> Status:
 def pings(lab: Lab, count: int = 3) -> None:
     """From a client through the NAT to a server; all must come back."""
     ping = lab.run(
-        Host.CLIENT, ["ping", "-c", str(count), "-i", "0.05", "-W", "2", lab.addresses.server]
+        Host.CLIENT, ["ping", "-c", str(count), "-i", "0.05", "-W", "5", lab.addresses.server]
     )
     assert ping.wait(10) == 0, ping.output()
     assert " 0% packet loss" in ping.output()
