@@ -76,8 +76,8 @@ def reads_of(row: Section, logs: Section) -> Reads:
 
 def logs_case(case: str) -> str:
     """The case whose last-level misses are those of the logs alone."""
-    _, size, _, side = case.split(":")
-    return f"forward:{size}:10000:{side}"
+    _, size, _, side, log_mib = case.split(":")
+    return f"forward:{size}:10000:{side}:{log_mib}"
 
 
 def reads_in(section: Section, case: str, role: str) -> Reads:

@@ -3,11 +3,11 @@
 
     python -m benchmarks.limits.stepped MARKS.SO CASE...
 
-A case is element:size:flows:side, such as nat:64:10000:protected. Under callgrind each role's turn
-is written to a file of its own, triggered by "CASE/role". Printed are, as JSON by case, the packets
-of a turn and the cycles a packet of each role (which mean nothing under callgrind). A turn is
-longer than a core's own cache holds, so that what one role wrote is not found there by the next, as
-it is not when each has a core.
+A case is element:size:flows:side:log, such as nat:64:10000:protected:64; the last is the MiB of an
+input and an output log. Under callgrind each role's turn is written to a file of its own, triggered
+by "CASE/role". Printed are, as JSON by case, the packets of a turn and the cycles a packet of each
+role (which mean nothing under callgrind). A turn is longer than a core's own cache holds, so that
+what one role wrote is not found there by the next, as it is not when each has a core.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from benchmarks.rig import RECORD_ROOM, Rig
 from benchmarks.spread import median
 from benchmarks.throughput import options_of
 from benchmarks.traffic import Traffic, sized_flows
+from ftmb._native.logger import MEBIBYTE
 from ftmb._native.memory import cycles
 
 TURN_BYTES = 3 << 20  # of an input log
@@ -80,11 +81,13 @@ def measured(rig: Rig, turn: int) -> dict[str, float]:
 
 
 def step_case(case: str, marks: ctypes.CDLL) -> dict[str, Any]:
-    element, size, count, side = case.split(":")
+    element, size, count, side, log_mib = case.split(":")
+    logs = dict.fromkeys(("input_size", "output_size"), int(log_mib) * MEBIBYTE)
     traffic = sized_flows(int(count), int(size))
     turn = turn_of(traffic)
     with Rig(element, options_of(element, int(count)), traffic, protected=side == "protected",
-             has_packet_thread=False, has_worker_threads=False) as rig:  # fmt: skip
+             has_packet_thread=False, has_worker_threads=False,
+             logger_changes=logs) as rig:  # fmt: skip
         rig.master.step_until_idle()  # live before there is anything to do
         created = min(CREATED_AT_ONCE, rig.portion)
         for _ in range(-(-traffic.count // created)):

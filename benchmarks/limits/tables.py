@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.limits import LOG_MIB, SMALL_LOG_MIB, case_of
 from benchmarks.limits.prices import (
     copy_cycles,
     memory_bytes,
@@ -22,9 +23,10 @@ MISSES = ("l1", "l2", "l3", "written")
 
 
 def _cases(section: Section, size: int) -> Iterator[tuple[str, str, int, str, Section]]:
+    """Those with logs as the other benchmarks have them."""
     for case, rows in section["counted"].items():
-        element, counted_size, flows, side = case.split(":")
-        if int(counted_size) == size:
+        element, counted_size, flows, side, log_mib = case.split(":")
+        if (int(counted_size), int(log_mib)) == (size, LOG_MIB):
             yield case, element, int(flows), side, rows
 
 
@@ -113,18 +115,21 @@ def large_frames(section: Section) -> Table:
     table = Table(
         f"Frames of {LARGE:,} bytes, by role, protected",
         ("element", "role", "instructions", "lines read and written", "of them in its copy",
-         "cycles", "a copy, cycles", "share of the role's"),
-        note="roles in turn on one core; the output logger reads frames for their digest, and "
-        "copies none",
+         "cycles", "a copy, cycles", "share of the role's",
+         f"cycles, logs of {SMALL_LOG_MIB} MiB", "lines written then"),
+        note=f"roles in turn on one core; logs of {LOG_MIB} MiB unless said; the output logger "
+        "reads frames for their digest, and copies none",
         command=section["command"],
     )  # fmt: skip
-    for _, element, _, side, rows in _cases(section, LARGE):
-        for role, row in rows.items() if side == "protected" else ():
-            copying = row["copying"]
+    for _, element, flows, side, rows in _cases(section, LARGE):
+        small_logs = section["counted"].get(case_of(element, flows, side, LARGE, SMALL_LOG_MIB), {})
+        for role, row in rows.items():
+            copying, small = row["copying"], small_logs.get(role, {})
             copy = copy_cycles(costs, role) if copying["l1"] > 1 else 0.0
             table.add(element, role, row["instructions"], row["l1"] + row["written"],
                       copying["l1"] + copying["written"], row["cycles"], copy,
-                      f"{copy / row['cycles']:.0%}")  # fmt: skip
+                      f"{copy / row['cycles']:.0%}", small.get("cycles"),
+                      small.get("written"))  # fmt: skip
     return table
 
 
@@ -140,13 +145,12 @@ def descriptors(section: Section) -> Table:
         command=section["command"],
     )  # fmt: skip
     spared = copy_cycles(costs, "input logger")
-    for case, element, _, side, rows in _cases(section, LARGE):
-        if side == "protected":
-            whole = sum(row["cycles"] for row in rows.values())
-            loggers = sum(rows[role]["cycles"] for role in ("input logger", "output logger"))
-            moved = memory_bytes(section, case)
-            table.add(element, whole, spared, f"{spared / whole:.0%}", f"{spared / loggers:.0%}",
-                      moved, moved / memory_bytes_per_cycle(costs))  # fmt: skip
+    for case, element, _, _, rows in _cases(section, LARGE):
+        whole = sum(row["cycles"] for row in rows.values())
+        loggers = sum(rows[role]["cycles"] for role in ("input logger", "output logger"))
+        moved = memory_bytes(section, case)
+        table.add(element, whole, spared, f"{spared / whole:.0%}", f"{spared / loggers:.0%}",
+                  moved, moved / memory_bytes_per_cycle(costs))  # fmt: skip
     return table
 
 

@@ -18,7 +18,7 @@ from benchmarks.limits.tables import tables
 from benchmarks.rig import available_cores
 
 DUMP = """# callgrind format
-desc: Trigger: Client Request: nat:64:10000:protected/master
+desc: Trigger: Client Request: nat:64:10000:protected:64/master
 positions: instr
 events: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw
 
@@ -65,8 +65,8 @@ def section() -> dict[str, Any]:
     found = {}
     for element, master in (("forward", row(120, 1, 1, 1)), ("nat", row(600, 4, 3, 2))):
         for side in limits.SIDES:
-            for size in (64, 1500):
-                case = limits.case_of(element, 10_000, side, size)
+            for size, log_mib in ((64, 64), (1500, 64), (1500, 4)):
+                case = limits.case_of(element, 10_000, side, size, log_mib)
                 found[case] = {**roles, "master": master}
     return {"costs": COSTS, "counted": found, "turns_ns": limits.turns_ns(), "command": "limits",
             "caches": {"L1": 1 << 15, "L2": 1 << 20, "L3": 1 << 25}}  # fmt: skip
@@ -74,7 +74,7 @@ def section() -> dict[str, Any]:
 
 def test_costs_are_added_by_address_and_what_calls_cost_is_told_once() -> None:
     dump = profile.parse(DUMP.splitlines())
-    assert dump.trigger == "nat:64:10000:protected/master"
+    assert dump.trigger == "nat:64:10000:protected:64/master"
     assert dump.costs["/core.so", "worker", 0x100] == profile.Cost(17, 2, 1, 1)
     assert dump.costs["/core.so", "worker", 0x104] == profile.Cost(5)
     assert dump.costs["/usr/lib/libc.so.6", "memcpy@@GLIBC_2.14", 0x900].last_reads == 4
