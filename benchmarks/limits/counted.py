@@ -21,8 +21,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.limits.cases import ROLES
 from benchmarks.limits.profile import Cost, Dump, functions_of, parse
-from benchmarks.limits.stepped import ROLES
 from ftmb.errors import FtmbError
 
 BUILD = Path("build/limits")

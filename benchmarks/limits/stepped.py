@@ -3,11 +3,11 @@
 
     python -m benchmarks.limits.stepped MARKS.SO CASE...
 
-A case is element:size:flows:side:log, such as nat:64:10000:protected:64; the last is the MiB of an
-input and an output log. Under callgrind each role's turn is written to a file of its own, triggered
-by "CASE/role". Printed are, as JSON by case, the packets of a turn and the cycles a packet of each
-role (which mean nothing under callgrind). A turn is longer than a core's own cache holds, so that
-what one role wrote is not found there by the next, as it is not when each has a core.
+A case (cases.py) is named such as nat:64:10000:protected:64. Under callgrind each role's turn is
+written to a file of its own, triggered by "CASE/role". Printed are, as JSON by case, the packets of
+a turn and the cycles a packet of each role (which mean nothing under callgrind). A turn is longer
+than a core's own cache holds, so that what one role wrote is not found there by the next, as it is
+not when each has a core.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.limits.cases import ROLES
 from benchmarks.rig import RECORD_ROOM, Rig
 from benchmarks.spread import median
 from benchmarks.throughput import options_of
@@ -26,10 +27,8 @@ from ftmb._native.logger import MEBIBYTE
 from ftmb._native.memory import cycles
 
 TURN_BYTES = 3 << 20  # of an input log
-CREATED_AT_ONCE = 100_000  # packets: below the records that a worker has places for
 WARM_TURNS_MAX = 8  # under simulation, so that its caches hold what they would
-ROUNDS = 5  # of cycles; what callgrind counts is the same each time
-ROLES = ("input logger", "master", "output logger", "standby")
+ROUNDS = 9  # of cycles; what callgrind counts is the same each time
 
 
 def turns(rig: Rig, packets: int, seen: Callable[[str], None]) -> None:
@@ -82,18 +81,18 @@ def measured(rig: Rig, turn: int) -> dict[str, float]:
 
 def step_case(case: str, marks: ctypes.CDLL) -> dict[str, Any]:
     element, size, count, side, log_mib = case.split(":")
-    logs = dict.fromkeys(("input_size", "output_size"), int(log_mib) * MEBIBYTE)
+    logs = {"output_size": int(log_mib) * MEBIBYTE}
     traffic = sized_flows(int(count), int(size))
     turn = turn_of(traffic)
     with Rig(element, options_of(element, int(count)), traffic, protected=side == "protected",
              has_packet_thread=False, has_worker_threads=False,
              logger_changes=logs) as rig:  # fmt: skip
         rig.master.step_until_idle()  # live before there is anything to do
-        created = min(CREATED_AT_ONCE, rig.portion)
-        for _ in range(-(-traffic.count // created)):
-            turns(rig, created, nobody)
+        turns_of_all = -(-traffic.count // turn)  # after them every flow is known
+        for _ in range(turns_of_all):
+            turns(rig, turn, nobody)
         marks.marks_start()
-        for _ in range(min(WARM_TURNS_MAX, 2 * -(-traffic.count // turn))):
+        for _ in range(min(WARM_TURNS_MAX, 2 * turns_of_all)):
             turns(rig, turn, nobody)
         marks.marks_forget()
         turns(rig, turn, lambda role: marks.marks_write(f"{case}/{role}".encode()))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.limits import LOG_MIB, SMALL_LOG_MIB, case_of
+from benchmarks.limits.cases import LARGE, LOG_MIB, SMALL_LOG_MIB, case_of
 from benchmarks.limits.prices import (
     copy_cycles,
     memory_bytes,
@@ -18,7 +18,7 @@ from benchmarks.limits.prices import (
 from benchmarks.report.table import Table
 
 Section = dict[str, Any]
-SMALL, LARGE = 64, 1500
+SMALL = 64
 MISSES = ("l1", "l2", "l3", "written")
 
 
@@ -116,9 +116,9 @@ def large_frames(section: Section) -> Table:
         f"Frames of {LARGE:,} bytes, by role, protected",
         ("element", "role", "instructions", "lines read and written", "of them in its copy",
          "cycles", "a copy, cycles", "share of the role's",
-         f"cycles, logs of {SMALL_LOG_MIB} MiB", "lines written then"),
-        note=f"roles in turn on one core; logs of {LOG_MIB} MiB unless said; the output logger "
-        "reads frames for their digest, and copies none",
+         f"cycles, output log of {SMALL_LOG_MIB} MiB", "lines written then"),
+        note=f"roles in turn on one core; output log of {LOG_MIB} MiB unless said; the output "
+        "logger reads frames for their digest, and copies none",
         command=section["command"],
     )  # fmt: skip
     for _, element, flows, side, rows in _cases(section, LARGE):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.limits import case_of
+from benchmarks.limits.cases import case_of
 from benchmarks.limits.prices import per_core_cycle, prices, reads_in
 
 Section = dict[str, Any]

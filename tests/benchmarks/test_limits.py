@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import command_line, limits, targets
-from benchmarks.limits import counted, prices, profile, words
+from benchmarks.limits import cases, counted, prices, profile, words
 from benchmarks.limits.tables import tables
 from benchmarks.rig import available_cores
 
@@ -64,9 +64,9 @@ def section() -> dict[str, Any]:
     roles = {"input logger": row(170, 1, 1, 0), "output logger": row(270, 2, 2, 1)}
     found = {}
     for element, master in (("forward", row(120, 1, 1, 1)), ("nat", row(600, 4, 3, 2))):
-        for side in limits.SIDES:
+        for side in cases.SIDES:
             for size, log_mib in ((64, 64), (1500, 64), (1500, 4)):
-                case = limits.case_of(element, 10_000, side, size, log_mib)
+                case = cases.case_of(element, 10_000, side, size, log_mib)
                 found[case] = {**roles, "master": master}
     return {"costs": COSTS, "counted": found, "turns_ns": limits.turns_ns(), "command": "limits",
             "caches": {"L1": 1 << 15, "L2": 1 << 20, "L3": 1 << 25}}  # fmt: skip
@@ -108,7 +108,7 @@ def test_a_simulated_cache_has_sets_in_a_power_of_two(
 
 def test_lines_are_priced_by_where_they_come_from() -> None:
     told = section()
-    reads = prices.reads_in(told, limits.case_of("nat", 10_000, "protected"), "master")
+    reads = prices.reads_in(told, cases.case_of("nat", 10_000, "protected"), "master")
     assert reads == prices.Reads(l2=1, l3=1, memory=1, core=1)
     paid = reads.cycles(prices.prices(COSTS))
     assert paid == prices.Price(alone=10 + 30 + 400 + 50, overlapped=1 + 1 + 1 + 2)
@@ -167,19 +167,18 @@ def test_costs_are_measured() -> None:
 @pytest.mark.usefixtures("built")
 def test_a_box_is_counted() -> None:
     """The roles of a small NAT: what is counted depends on the code alone, so it can be bounded."""
-    cases = [limits.case_of(element, 100, "protected") for element in ("forward", "nat")]
-    told = counted.count(cases)
-    for case in cases:
-        assert list(told[case]) == list(counted.ROLES)
+    names = [cases.case_of(element, 100, "protected") for element in ("forward", "nat")]
+    told = counted.count(names)
+    for case in names:
+        assert list(told[case]) == list(cases.ROLES)
         for row in told[case].values():
             assert 20 < row["instructions"] < 5_000 and row["cycles"] > 0
             assert row["l1"] >= row["l3"] >= 0 and len(row["functions"]) == 5
-    forward, nat = (told[case]["master"] for case in cases)
+    forward, nat = (told[case]["master"] for case in names)
     # The element is all that differs: its work, and not the lines of the logs.
     assert nat["instructions"] > 2 * forward["instructions"]
     assert nat["l3"] == pytest.approx(forward["l3"], abs=0.1)
     assert 1.0 < forward["l3"] < 1.5  # an input record of 80 bytes
-    names = {one["name"] for one in nat["functions"]}
-    assert "parse" in names
-    of_logger = {one["name"] for one in told[cases[0]]["output logger"]["functions"]}
+    assert "parse" in {one["name"] for one in nat["functions"]}
+    of_logger = {one["name"] for one in told[names[0]]["output logger"]["functions"]}
     assert of_logger & {"take_slots", "slot_is_valid", "read_slot", "sort_slot"}
