@@ -19,6 +19,8 @@ native: setup ## The C libraries and their Python bindings
 -include native/native.mk
 # the fuzzers of tests/fuzz/, over the same sources
 -include tests/fuzz/fuzz.mk
+# what `python -m benchmarks limits` measures and counts with
+-include benchmarks/limits/limits.mk
 
 drill: setup native ## The main job: a NAT under real traffic, killed again and again
 	.venv/bin/ftmb drill $(DRILL)

@@ -102,7 +102,7 @@ def main(context: click.Context, rounds: int, quick: bool) -> None:
 @rounds_option
 @click.option("--quick", is_flag=True, help="few flows, few rounds")
 def measure_all(rounds: int, quick: bool) -> None:
-    """Every measurement, one after the other (about 8 minutes on 2 cores)."""
+    """Every measurement, one after the other (about 10 minutes on 2 cores)."""
     rounds = min(rounds, plan.ROUNDS_QUICK) if quick else rounds
     command = f"python -m benchmarks all --rounds {rounds}" + (" --quick" if quick else "")
     store.update({"command": command}, draws=False)
@@ -210,6 +210,13 @@ def scaling(workers: int | None, rounds: int) -> None:
     from benchmarks.scaling import measure
 
     run_one("scaling", lambda: {"scaling": measure(rounds, threads_max=workers)})
+
+
+@main.command(name="limits")
+@click.option("--quick", is_flag=True, help="10,000 flows only")
+def counted_limits(quick: bool) -> None:
+    """Instructions and missed lines of each role (valgrind), and what a line and a copy cost."""
+    run([plan.limits_step(quick=quick)])
 
 
 @main.command()

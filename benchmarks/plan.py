@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks import (
     failover,
     latency,
+    limits,
     log_bytes,
     memory,
     modes,
@@ -89,6 +90,14 @@ def modes_step(rounds: int, kills: int) -> Step:
     )
 
 
+def limits_step(*, quick: bool) -> Step:
+    return Step(
+        "what limits it, counted",
+        25 if quick else 80,
+        lambda: {"limits": limits.measure(quick=quick)},
+    )
+
+
 def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
     """The quick ones leave out what takes long, nothing of what is measured."""
     for element, flows in MATRIX:
@@ -115,3 +124,4 @@ def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
     yield modes_step(1 if quick else 5, 1 if quick else 5)
     yield Step("scaling", 20 if quick else 60,
                lambda: {"scaling": scaling.measure(1 if quick else 3, quick=quick)})  # fmt: skip
+    yield limits_step(quick=quick)

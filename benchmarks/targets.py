@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.limits import words as counted
+
 Report = dict[str, Any]
 ELEMENTS = ("forward", "monitor", "nat")
 NAT_MPPS = {1_000: 20.0, 10_000: 20.0, 100_000: 15.0, 1_000_000: 10.0, 10_000_000: 6.0}
@@ -95,18 +97,27 @@ def _nothing(report: Report) -> str:
     return ""
 
 
+def _told(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
 def _throughput_limit(element: str, flows: str) -> Callable[[Report], str]:
     def text(report: Report) -> str:
         row = find(report, "throughput", element, flows)
-        if row is None:
-            return ""
-        own = f"the master's own {row['protected_ns_per_packet']:.1f} ns a packet"
+        own = "" if row is None else (
+            f"the master's own {row['protected_ns_per_packet']:.1f} ns a packet"
+        )  # fmt: skip
         piped = find(report, "pipelined", element, flows, "protected")
-        if piped is None:
-            return own
-        return f"{own}; port to port {piped['mpps']['median']:.1f} Mpps, limit: {piped['limit']}"
+        port = "" if row is None or piped is None else (
+            f"port to port {piped['mpps']['median']:.1f} Mpps, limit: {piped['limit']}"
+        )  # fmt: skip
+        return _told(own, counted.master(report.get("limits"), element, flows), port)
 
     return text
+
+
+def _protection_limit(element: str, flows: str) -> Callable[[Report], str]:
+    return lambda report: counted.protection(report.get("limits"), element, flows)
 
 
 def _cycles_limit(report: Report) -> str:
@@ -116,18 +127,21 @@ def _cycles_limit(report: Report) -> str:
         if row is not None and row["ratio"] > worst:
             worst = row["ratio"]
             parts = ", ".join(f"{role} {cycles:.0f}" for role, cycles in row["protected"].items())
-            text = f"{element}: {parts} cycles, against {row['unprotected_total']:.0f} unprotected"
+            text = _told(
+                f"{element}: {parts} cycles, against {row['unprotected_total']:.0f} unprotected",
+                counted.all_roles(report.get("limits"), element, "10000"),
+            )
     return text
 
 
 def _latency_limit(report: Report) -> str:
     rounds = find(report, "latency_us", "rounds", "protected_with_snapshots")
-    if not rounds:
-        return ""
     waited = sorted(
-        sum(thread["waited_ms"] for thread in one["threads"].values()) for one in rounds
+        sum(thread["waited_ms"] for thread in one["threads"].values()) for one in rounds or ()
     )
-    return f"threads waited {waited[len(waited) // 2]:.0f} ms for a core in a round (median)"
+    in_rounds = f"threads waited {waited[len(waited) // 2]:.0f} ms for a core in a round (median)" \
+        if waited else ""  # fmt: skip
+    return _told(counted.latency(report.get("limits")), in_rounds)
 
 
 def _shared_limit(report: Report) -> str:
@@ -161,7 +175,7 @@ def targets() -> Iterator[Target]:
     for element in ELEMENTS:
         yield Target(f"{element}: master's throughput, protected against unprotected", 0.95, "",
                      True, figure("throughput", element, "10000", "ratio"),
-                     _throughput_limit(element, "10000"))  # fmt: skip
+                     _protection_limit(element, "10000"))  # fmt: skip
     yield Target("monitor, 2 workers, shared writes on each packet: the same", 0.80, "", True,
                  figure("shared", "2", "ratio"), _shared_limit)  # fmt: skip
     yield Target("cycles a packet of all roles, against unprotected (worst element)", 2.2, "times",

@@ -28,7 +28,8 @@ check_types() {
 
 clang_format() {
     local files
-    mapfile -t files < <(git ls-files -co --exclude-standard -- 'native/*.[ch]' 'elements/*.[ch]' 'tests/fuzz/*.[ch]')
+    mapfile -t files < <(git ls-files -co --exclude-standard -- 'native/*.[ch]' 'elements/*.[ch]' 'tests/fuzz/*.[ch]' \
+        'benchmarks/*.[ch]')
     [ ${#files[@]} -eq 0 ] || clang-format "$@" "${files[@]}"
 }
 

@@ -24,6 +24,8 @@ packages=(
     # the kernel's NAT and its failover to compare with; nft also keeps the kernel off a generator's
     # packets
     nftables conntrack conntrackd keepalived
+    # counts instructions and missed lines where there are no hardware counters (benchmarks/limits/)
+    valgrind
     # loading kernel modules, process tables, the list of files that lint reads
     kmod procps ca-certificates git
 )

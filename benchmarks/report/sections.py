@@ -267,6 +267,12 @@ def _peers(section: Section) -> list[Table]:
     return tables(section)
 
 
+def _limits(section: Section) -> list[Table]:
+    from benchmarks.limits.tables import tables
+
+    return tables(section)
+
+
 RENDERERS: dict[str, tuple[str, Renderer]] = {
     "targets": ("Targets", _targets),
     "throughput": ("Throughput", _throughput),
@@ -282,6 +288,7 @@ RENDERERS: dict[str, tuple[str, Renderer]] = {
     "scaling": ("More cores", _scaling),
     "modes": ("Other modes", _modes),
     "peers": ("The kernel's NAT", _peers),
+    "limits": ("What the limits are", _limits),
 }
 NO_SECTIONS = ("machine", "measured", "command", "settings")
 

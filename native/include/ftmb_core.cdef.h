@@ -130,6 +130,10 @@ struct record_expectation {
     bool is_logged;
     enum pal_mode pals;
 };
+struct record_outputs {
+    uint64_t digest;
+    uint32_t count;
+};
 enum record_fault {
     RECORD_FINE,
     RECORD_BAD_SIZE,
@@ -146,7 +150,8 @@ enum record_fault {
 #define OUTPUT_RECORD_SIZE_MAX ...
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
                                       const struct record_expectation *expected,
-                                      struct dependency *dependencies);
+                                      struct dependency *dependencies,
+                                      struct record_outputs *outputs);
 struct cut_queue {
     uint64_t received;
     const uint64_t *changed;

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "log/digest.h"
+
 static bool port_is_valid(uint8_t port, uint32_t ports) {
     if (port == FTMB_PORT_NONE) {
         return true;
@@ -15,23 +17,36 @@ static bool port_is_valid(uint8_t port, uint32_t ports) {
     return (port & ~FTMB_PORT_AGAIN) < ports;
 }
 
-/* Walks the slots; returns the bytes they take, or 0 if one of them cannot be. */
-static uint64_t check_slots(const uint8_t *start, const struct output_record *header,
-                            uint32_t ports) {
+/* `room`: bytes of the record from the slot on that are slots. */
+static bool slot_is_valid(const struct output_slot *slot, uint64_t room, uint32_t ports) {
+    return slot->length <= FTMB_FRAME_SIZE_MAX && port_is_valid(slot->port, ports) &&
+           slot->stride >= output_slot_size(slot->length) && slot->stride <= OUTPUT_SLOT_SIZE_MAX &&
+           slot->stride <= room;
+}
+
+/* Walks the slots, once, and takes the digest of those that leave. False: one of them cannot be,
+ * or they are not what the header says. */
+static bool take_slots(const uint8_t *start, const struct output_record *header,
+                       const struct record_expectation *expected, struct record_outputs *outputs) {
     uint64_t offset = OUTPUT_RECORD_HEADER_SIZE;
+    *outputs = (struct record_outputs){0};
     for (uint32_t index = 0; index < header->slot_count; index++) {
         if (offset + sizeof(struct output_slot) > header->pals_offset) {
-            return 0;
+            return false;
         }
         struct output_slot slot;
         ring_copy(&slot, start + offset, sizeof(slot));
-        if (slot.length > FTMB_FRAME_SIZE_MAX || !port_is_valid(slot.port, ports) ||
-            slot.stride < output_slot_size(slot.length) || slot.stride > OUTPUT_SLOT_SIZE_MAX) {
-            return 0;
+        if (!slot_is_valid(&slot, header->pals_offset - offset, expected->ports)) {
+            return false;
+        }
+        if (expected->is_logged && slot.port != FTMB_PORT_NONE) {
+            const uint8_t *bytes = start + offset + sizeof(slot);
+            outputs->digest =
+                digest_add(outputs->digest, outputs->count++, slot.port, bytes, slot.length);
         }
         offset += slot.stride;
     }
-    return offset;
+    return offset == header->pals_offset;
 }
 
 static bool pals_are_valid(const uint8_t *start, const struct output_record *header,
@@ -90,7 +105,8 @@ static bool packet_vectors_are_valid(const uint8_t *start, const struct output_r
 
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
                                       const struct record_expectation *expected,
-                                      struct dependency *dependencies) {
+                                      struct dependency *dependencies,
+                                      struct record_outputs *outputs) {
     if (header->size < OUTPUT_RECORD_HEADER_SIZE || header->size > expected->available ||
         header->size > OUTPUT_RECORD_SIZE_MAX || header->slot_count > RECORD_SLOTS_MAX ||
         header->pal_count > RECORD_PALS_MAX || header->pals_offset > header->size) {
@@ -118,7 +134,7 @@ enum record_fault output_record_check(const struct output_record *header, const 
         header->size != ring_align(header->pals_offset + tail)) {
         return RECORD_BAD_SIZE;
     }
-    if (check_slots(start, header, expected->ports) != header->pals_offset) {
+    if (!take_slots(start, header, expected, outputs)) {
         return RECORD_BAD_SLOT;
     }
     if (!pals_are_valid(start, header, expected->workers)) {

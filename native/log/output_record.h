@@ -117,14 +117,23 @@ struct record_expectation {
     enum pal_mode pals;
 };
 
+/* The packets of a record that leave, as they were when it was checked. */
+struct record_outputs {
+    uint64_t digest; /* of a record that is logged: what the standby will compare its own with */
+    uint32_t count;
+};
+
 /*
  * Checks a record in memory that its writer may be changing. `header` is the reader's own copy
  * of it, made first (ring_copy); its dependencies are copied to `dependencies` (room for `workers`
  * of them). The caller uses these copies from then on; slots are bounded anew whenever one is read
- * (release.h).
+ * (release.c). The digest is taken in the same walk over the slots, so that a master that changes
+ * the record later cannot make the standby look wrong. Of a record that is not RECORD_FINE
+ * `*outputs` means nothing.
  */
 enum record_fault output_record_check(const struct output_record *header, const uint8_t *start,
                                       const struct record_expectation *expected,
-                                      struct dependency *dependencies);
+                                      struct dependency *dependencies,
+                                      struct record_outputs *outputs);
 
 #endif

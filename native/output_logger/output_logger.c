@@ -14,7 +14,6 @@
 
 #include "host/cycles.h"
 #include "host/process.h"
-#include "log/digest.h"
 #include "output_logger/release.h"
 #include "output_logger/retention.h"
 #include "simulator/points.h"
@@ -62,30 +61,6 @@ void output_logger_release(struct output_logger *logger) {
     }
 }
 
-/*
- * What the standby will compare its own outputs with: taken before anything follows from the
- * record, so that a master that changes it later cannot make the standby look wrong. False: it
- * has been changed since it was checked.
- */
-static bool take_digest(const struct output_queue *queue, struct pending_record *pending) {
-    const uint8_t *slot_start =
-        (const uint8_t *)ring_at(&queue->ring, pending->start) + OUTPUT_RECORD_HEADER_SIZE;
-    pending->digest = 0;
-    pending->output_count = 0;
-    for (uint32_t index = 0; index < pending->header.slot_count; index++) {
-        struct output_slot slot;
-        if (!release_read_slot(queue, pending, slot_start, &slot)) {
-            return false;
-        }
-        if (slot.port != FTMB_PORT_NONE) {
-            pending->digest = digest_add(pending->digest, pending->output_count++, slot.port,
-                                         slot_start + sizeof(slot), slot.length);
-        }
-        slot_start += slot.stride;
-    }
-    return true;
-}
-
 /* Whether a record depends on one that cannot be: the other worker's log has no room for so many.
  * What is not that far ahead is waited for, UNCOMMITTED_NS at most. */
 static bool depends_on_impossible(const struct output_logger *logger,
@@ -121,13 +96,10 @@ static enum record_fault check_next(const struct output_logger *logger, uint32_t
         .ports = logger->input->port_count,
         .is_logged = logger->is_logged,
         .pals = logger->pals};
-    enum record_fault fault = output_record_check(&pending->header, start, &expected, dependencies);
+    enum record_fault fault =
+        output_record_check(&pending->header, start, &expected, dependencies, &pending->outputs);
     if (fault != RECORD_FINE || !logger->is_logged) {
         return fault;
-    }
-    pending->start = queue->position;
-    if (!take_digest(queue, pending)) {
-        return RECORD_BAD_SLOT;
     }
     bool can_be = !depends_on_impossible(logger, dependencies, pending->header.dependency_count);
     return can_be ? RECORD_FINE : RECORD_BAD_VECTOR;
@@ -234,10 +206,10 @@ static bool append_access(struct output_logger *logger, uint32_t index, uint64_t
     struct access_record *record = ring_at(&queue->access, queue->access_position);
     *record = (struct access_record){
         .number = number,
-        .digest = pending->digest,
+        .digest = pending->outputs.digest,
         .input_end = input_queue_end_of(&logger->input->queues[index], pending->input_sequence),
         .input_count = (uint16_t)pending->header.input_count,
-        .output_count = (uint16_t)pending->output_count,
+        .output_count = (uint16_t)pending->outputs.count,
         .pal_count = pending->header.pal_count};
     const uint8_t *start = ring_at(&queue->ring, pending->start);
     memcpy(record + 1, start + pending->header.pals_offset,
@@ -319,7 +291,8 @@ static void count_discarded(struct output_logger *logger) {
         const struct output_queue *queue = &logger->queues[index];
         counter_add(&logger->counters.discarded, queue->received - logger->cut[index]);
         for (uint64_t number = logger->cut[index] + 1; number <= queue->released; number++) {
-            counter_add(&logger->counters.slots_out_again, pending_of(queue, number)->output_count);
+            counter_add(&logger->counters.slots_out_again,
+                        pending_of(queue, number)->outputs.count);
         }
     }
 }

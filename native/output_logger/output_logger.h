@@ -52,8 +52,7 @@ struct pending_record {
     struct output_record header; /* the logger's own copy, checked */
     uint64_t input_sequence;     /* of the last input record it consumed */
     uint64_t sent;               /* bit i: slot i is out, or was never to go */
-    uint64_t digest;             /* of its packets as they were when it was received */
-    uint32_t output_count;       /* packets that leave */
+    struct record_outputs outputs;
 };
 
 /* What is atomic here only the packet thread changes, by counter_set() and counter_add(): the

@@ -12,7 +12,7 @@
  *   master is rejected, and what else is committed leaves.
  *
  * The standby is not touched by either: the digest that it compares with was taken when the record
- * was received (take_digest() in output_logger.c), so it takes over with all state.
+ * was received (output_record_check()), so it takes over with all state.
  */
 #include "output_logger/release.h"
 
@@ -20,8 +20,10 @@
 #include "port/port.h"
 #include "simulator/points.h"
 
-bool release_read_slot(const struct output_queue *queue, const struct pending_record *pending,
-                       const uint8_t *start, struct output_slot *slot) {
+/* The slot at `start`, copied first and then checked again: the memory is a master's, which may
+ * have gone mad since the record was checked. False: it does not lie within its record any more. */
+static bool read_slot(const struct output_queue *queue, const struct pending_record *pending,
+                      const uint8_t *start, struct output_slot *slot) {
     const uint8_t *record = ring_at(&queue->ring, pending->start);
     const uint8_t *end = record + pending->header.pals_offset;
     if (start + sizeof(*slot) > end) {
@@ -75,7 +77,7 @@ static void sort_record(struct output_logger *logger, const struct output_queue 
     batches->used = 0;
     for (uint32_t index = 0; index < pending->header.slot_count; index++) {
         struct output_slot slot;
-        if (!release_read_slot(queue, pending, start, &slot)) {
+        if (!read_slot(queue, pending, start, &slot)) {
             logger->is_rejecting = true;
             counter_add(&logger->counters.rejected[RECORD_BAD_SLOT], 1);
             return;

@@ -49,7 +49,8 @@ def test_every_measurement_has_a_command_that_is_told() -> None:
     runner = CliRunner()
     told = runner.invoke(command_line.main, ["--help"]).output
     for name in ("all", "throughput", "sizes", "pipelined", "shared", "latency", "log-bytes",
-                 "memory", "start", "failover", "scaling", "document"):  # fmt: skip
+                 "memory", "start", "failover", "scaling", "limits",
+                 "document"):  # fmt: skip
         assert name in told
         assert runner.invoke(command_line.main, [name, "--help"]).exit_code == 0
 
@@ -58,6 +59,6 @@ def test_the_whole_plan_is_bounded() -> None:
     whole = list(plan.steps(quick=False, rounds=plan.ROUNDS))
     quick = list(plan.steps(quick=True, rounds=plan.ROUNDS_QUICK))
     assert sum(step.seconds for step in whole) < 15 * 60
-    assert sum(step.seconds for step in quick) < 3 * 60
+    assert sum(step.seconds for step in quick) < 3.5 * 60
     kinds = {step.name.split(",")[0] for step in whole}
     assert kinds == {step.name.split(",")[0] for step in quick}

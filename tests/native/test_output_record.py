@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -75,6 +76,11 @@ class Record:
 
 
 def check(raw: bytes, available: int | None = None) -> int:
+    return check_and_take(raw, available)[0]
+
+
+def check_and_take(raw: bytes, available: int | None = None) -> tuple[int, Any]:
+    """The fault, and what leaves."""
     memory = ffi.new("uint8_t[]", raw.ljust(lib.OUTPUT_RECORD_HEADER_SIZE, b"\0"))
     header = ffi.new("struct output_record *")
     ffi.memmove(header, memory, ffi.sizeof("struct output_record"))
@@ -93,7 +99,8 @@ def check(raw: bytes, available: int | None = None) -> int:
         },
     )
     dependencies = ffi.new("struct dependency[]", WORKERS)
-    return int(lib.output_record_check(header, memory, expected, dependencies))
+    outputs = ffi.new("struct record_outputs *")
+    return int(lib.output_record_check(header, memory, expected, dependencies, outputs)), outputs
 
 
 def test_a_right_record_passes() -> None:
@@ -107,6 +114,17 @@ def test_a_right_record_passes() -> None:
 )
 def test_records_of_many_shapes_pass(slots: list[tuple[int, int, int | None]]) -> None:
     assert check(Record(slots=slots).encode()) == lib.RECORD_FINE
+
+
+def test_what_leaves_is_taken_in_the_same_walk() -> None:
+    """Its digest is of the packets that leave and of their order, of nothing else."""
+    two = [(60, 0, None), (60, 0xFF, None), (1500, 0x81, None)]
+    fault, outputs = check_and_take(Record(slots=two).encode())
+    assert fault == lib.RECORD_FINE and outputs.count == 2
+    only = check_and_take(Record(slots=[two[0], two[2]]).encode())[1]
+    assert (only.digest, only.count) == (outputs.digest, 2)
+    assert check_and_take(Record(slots=[two[2], two[0]]).encode())[1].digest != outputs.digest
+    assert check_and_take(Record(slots=two[1:2]).encode())[1].digest == 0
 
 
 @pytest.mark.parametrize(
