@@ -54,6 +54,7 @@ struct pending_record {
     uint64_t sent;               /* bit i: slot i is out, or was never to go */
     uint64_t digest;             /* of its packets as they were when it was received */
     uint32_t output_count;       /* packets that leave */
+    uint32_t out_count;          /* of these, packets that a port has taken */
 };
 
 /* What is atomic here only the packet thread changes, by counter_set() and counter_add(): the
@@ -82,7 +83,8 @@ struct output_counters {
     _Atomic uint64_t records;
     _Atomic uint64_t rejected[RECORD_FAULTS];
     _Atomic uint64_t discarded; /* received and not in the cut when their master ended */
-    /* Of these, packets that had left already: of RELEASE_NONE alone. */
+    /* Of these, packets that a port had taken, exactly: of RELEASE_NONE alone. Not among them: what
+     * came back as an input, and frames that a stuck port was offered and did not take. */
     _Atomic uint64_t slots_out_again;
     _Atomic uint64_t slots_out;
     _Atomic uint64_t slots_dropped; /* by an element's decision */
@@ -103,6 +105,7 @@ struct output_logger {
     enum release_mode release;
     enum pal_mode pals;
     bool has_master;           /* rings of a master are attached */
+    bool is_finishing;         /* an epoch ends: what is behind the cut does not leave any more */
     _Atomic bool is_rejecting; /* the present master wrote garbage; nothing more is read from it */
     _Atomic uint64_t first_output_ns; /* of this epoch; 0: none yet */
     struct input_logger *input;
