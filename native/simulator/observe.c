@@ -238,13 +238,12 @@ static void check_queue(uint32_t worker) {
     const struct output_queue *queue = &output->queues[worker];
     const struct input_queue *input = &simulation.logger->input.queues[worker];
     bool may_be_ahead = output->release == RELEASE_NONE;
-    simulation_expect(queue->released <= (may_be_ahead ? queue->received
-                                                       : output->committed[worker]) &&
-                          queue->consumed <= queue->released &&
-                          queue->consumed <= output->committed[worker] &&
-                          output->committed[worker] <= output->cut[worker] &&
-                          output->cut[worker] <= queue->received,
-                      "consumed <= released <= committed <= cut <= received does not hold");
+    simulation_expect(
+        queue->released <= (may_be_ahead ? queue->received : output->committed[worker]) &&
+            queue->consumed <= queue->released && queue->consumed <= output->committed[worker] &&
+            output->committed[worker] <= output->cut[worker] &&
+            output->cut[worker] <= queue->received,
+        "consumed <= released <= committed <= cut <= received does not hold");
     simulation_expect(output->cut[worker] >= observed.queues[worker].cut_before,
                       "the cut went back");
     observed.queues[worker].cut_before = output->cut[worker];
@@ -403,11 +402,10 @@ static void take_out_doubled(void) {
                           "exactly once: a packet left whose record is not committed");
         queue->release_count = kept;
     }
-    simulation_expect(
-        observed.doubled ==
-            atomic_load_explicit(&simulation.logger->output.counters.slots_out_again,
-                                 memory_order_relaxed),
-        "packets that left too early were not counted, or others were");
+    simulation_expect(observed.doubled ==
+                          atomic_load_explicit(&simulation.logger->output.counters.slots_out_again,
+                                               memory_order_relaxed),
+                      "packets that left too early were not counted, or others were");
 }
 
 void observe_end(void) {

@@ -92,7 +92,7 @@ def test_of_what_is_discarded_that_alone_is_counted_which_a_port_took() -> None:
         masters[0].let_a_tick_pass()
         record = masters[0].record()
         record.slots = [(60, port, None) for port in (1, again | 1, dropped, 0, again | 0)]
-        record.vector[1] = 1  # of worker 1, which will not be received
+        record.dependencies = [(1, 1)]  # on worker 1's first, which will not be received
         masters[0].send(record.encode())
         assert len(box._released()) == 2
         box.logger.change_master(None)
