@@ -159,7 +159,9 @@ def test_a_spare_that_ends_unknown_is_asked_for_again_at_once(box: Callable[...,
 
 
 def orchestrator_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[Any]]:
-    (tmp_path / folders.CONFIGURATION_NAME).write_text('{"name": "test", "protection": "standby"}')
+    said = {"name": "test", "protection": "standby", "workers": {"idle": "sleep", "count": 1}}
+    said |= {"logger": {"idle": None}, "standby": {"idle": None}}
+    (tmp_path / folders.CONFIGURATION_NAME).write_text(json.dumps(said))
     made = Orchestrator(tmp_path, os.open(os.devnull, os.O_WRONLY), None)
     sent: list[Any] = []
 
