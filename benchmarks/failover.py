@@ -43,13 +43,13 @@ def fail_once(box: RealBox) -> dict[str, Any]:
 
 def at_load(box: RealBox, rate: int, kills: int) -> dict[str, Any]:
     """So many kills at one rate."""
-    box.send_at(rate)
+    box.sender.send_at(rate)
     time.sleep(PAUSE_S * 2)
     failovers = []
     for _ in range(kills):
         failovers.append(fail_once(box))
         time.sleep(PAUSE_S)
-    box.send_at(0)
+    box.sender.stop()
     names = failovers[0].keys()
     figures = {name: spread([one[name] for one in failovers]) for name in names}
     return {"packets_per_second": rate, "kills": kills, **figures}

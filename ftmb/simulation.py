@@ -43,6 +43,7 @@ class Outcome:
     records: int = 0
     failovers: int = 0
     state_losses: int = 0
+    doubled: int = 0  # packets, by failures under release "none"
     failures: list[Failure] = field(default_factory=list)
 
     def add(self, other: Outcome) -> None:
@@ -51,6 +52,7 @@ class Outcome:
         self.records += other.records
         self.failovers += other.failovers
         self.state_losses += other.state_losses
+        self.doubled += other.doubled
         self.failures += other.failures
 
 
@@ -102,7 +104,7 @@ def _run_until_crash(first: int, last: int, mistake: str | None, outcome: Outcom
         if "seed" in entry:
             outcome.failures.append(Failure(entry["seed"], entry["failure"]))
         else:
-            sums = ("runs", "steps", "records", "failovers", "state_losses")
+            sums = ("runs", "steps", "records", "failovers", "state_losses", "doubled")
             outcome.add(Outcome(*(entry[name] for name in sums)))
     if done.returncode == EXIT_CRASHED:
         crashed = outcome.failures[-1].seed

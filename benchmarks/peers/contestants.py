@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from benchmarks.peers.overruns import backlog_dropped
 from benchmarks.peers.pair import Pair, PairSettings
 from ftmb.drill.box import LabBox
 from ftmb.lab import Lab
@@ -37,6 +38,10 @@ class Contestant(Protocol):
 
     def failed_over(self) -> bool:
         """Whether something else has taken its place, by its own account."""
+
+    def missed(self) -> int:
+        """Packets that its ports had no room for, since it was started: before anything of it
+        could see them."""
 
     def commit_ms(self) -> float | None:
         """How long conntrackd took to make the other router's connections its own."""
@@ -82,6 +87,9 @@ class FtmbBox:
         failovers = self.box.status()["failovers"]
         return bool(failovers) and not failovers[-1]["lost_state"]
 
+    def missed(self) -> int:
+        return sum(port["missed"] for port in self.box.status()["ports"].values())
+
     def commit_ms(self) -> None:
         return None
 
@@ -94,6 +102,9 @@ class KernelPair(Pair):
 
     def failed_over(self) -> bool:
         return self.backup.has_been("primary")
+
+    def missed(self) -> int:
+        return backlog_dropped()
 
     def commit_ms(self) -> float | None:
         return self.backup.commit_ms()

@@ -16,6 +16,7 @@ import numpy
 
 from benchmarks.peers import generator
 from benchmarks.peers.contestants import Contestant, Kind
+from benchmarks.peers.overruns import Overruns
 from ftmb.drill.settings import DrillSettings
 from ftmb.drill.workload.base import Place
 from ftmb.drill.workload.downloads import DownloadFigures, Downloads
@@ -39,7 +40,8 @@ class DatagramFailure:
     """What a failure did to numbered datagrams and their answers."""
 
     sent: int
-    lost: int  # went unanswered, without what is in `missed`
+    lost: int  # went unanswered, without what is in the next two
+    before_box: int  # dropped before anything of the box saw them: a ring or queue was full
     missed: int  # dropped by the generator's own devices, which a burst after a gap may overrun
     duplicated: int  # in either direction
     reordered: int
@@ -91,23 +93,31 @@ def under_datagrams(kind: Kind) -> DatagramFailure:
     with _standing(kind) as (lab, _, contestant), generator.session(lab, reply=True) as session:
         generator.warm_up(session)
         quiet = generator.trial(session, RATE, QUIET_S)
+        before = Overruns.of(lab, contestant)
         with ThreadPoolExecutor(1) as other:
             killed_ns = other.submit(_kill_later, kind, contestant)
             trial = generator.trial(session, RATE, BEFORE_S + kind.settle_s)
-        return datagram_failure(quiet, trial, killed_ns.result(), contestant.commit_ms())
+        overruns = Overruns.of(lab, contestant) - before
+        return datagram_failure(quiet, trial, overruns, killed_ns.result(), contestant.commit_ms())
 
 
 def datagram_failure(
-    quiet: Trial, trial: Trial, killed_ns: int, commit_ms: float | None = None
+    quiet: Trial,
+    trial: Trial,
+    overruns: Overruns,
+    killed_ns: int,
+    commit_ms: float | None = None,
 ) -> DatagramFailure:
-    """`killed_ns` by the monotonic clock."""
+    """`overruns` are those of the trial, `killed_ns` is by the monotonic clock."""
     back = trial.back
     if back is None or quiet.back is None or not quiet.back.received:
         raise LabError("no answer came before the kill: nothing was measured")
+    missed = trial.missed + overruns.behind_box
     return DatagramFailure(
         sent=trial.sent,
-        lost=max(0, back.lost - trial.missed),
-        missed=trial.missed,
+        lost=max(0, back.lost - missed - overruns.before_box),
+        before_box=overruns.before_box,
+        missed=missed,
         duplicated=trial.out.duplicated + back.duplicated,
         reordered=trial.out.reordered + back.reordered,
         gap_ms=round(back.gap_ns_max / 1e6, 3),

@@ -117,6 +117,14 @@ class Pair:
     ) -> None:
         self._exits.close()
 
+    def pids(self) -> dict[str, list[int]]:
+        """Of both routers' daemons and their children, by the daemon."""
+        found: dict[str, list[int]] = {}
+        for router in self.routers.values():
+            for program in router.programs:
+                found.setdefault(program.command[0], []).extend(_with_children(program))
+        return found
+
     def kill_primary(self) -> int:
         """The machine dies: no frame passes its ports any more, its daemons are gone.
 
@@ -210,6 +218,13 @@ def _add_wire(netlink: IPRoute, name: str, far_namespace: str, far_name: str) ->
         os.close(descriptor)
     netlink.link("set", index=netlink.link_lookup(ifname=name)[0], state="up")
     offloads.turn_off(name)
+
+
+def _with_children(program: Program) -> list[int]:
+    """keepalived's VRRP is a child; a script that it runs is none for long, and is left out."""
+    pid = program.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [pid, *map(int, children.split())]
 
 
 def _block_primary(netlink: IPRoute) -> int:

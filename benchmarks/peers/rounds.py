@@ -44,7 +44,8 @@ class Rounds:
             self.connections.setdefault(kind.name, []).append(connections)
             say(
                 f"{which}: {kind.title}: longest gap {datagrams.gap_ms:.1f} ms, "
-                f"{datagrams.lost:,} datagrams lost, {connections.broken} TCP connections broken"
+                f"{datagrams.lost:,} datagrams lost, {datagrams.before_box:,} more not fetched by "
+                f"its ports, {connections.broken} TCP connections broken"
             )
 
     def _fail(self, kind: Kind, fail: Callable[[Kind], Outcome], say: Say) -> Outcome:

@@ -7,15 +7,19 @@ NAT the generator's own time over one wire is taken off, see docs/peers.md.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from pyroute2 import IPRoute
 
 from benchmarks.peers import generator
 from benchmarks.peers.charged import charged_ns, software_interrupt_threads
 from benchmarks.peers.contestants import FtmbBox
+from benchmarks.peers.pair import Pair, PairSettings
 from benchmarks.peers.router import make_forwarder, make_single_router
 from ftmb import offloads
 from ftmb.errors import LabError
@@ -27,7 +31,8 @@ LATENCY_RATE, LATENCY_S = 50_000, 1.0
 SEARCH = Search(start=100_000, maximum=3_200_000, resolution=0.05, tries=2)
 SEARCH_S = 0.2
 COST_S = 1.0
-Pids = Callable[[], dict[str, int]]  # of the processes that are the box, by role
+# Of the processes that are the box, or belong to it, by role.
+Pids = Callable[[], dict[str, list[int]]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Passage:
     p99_us: float
     box_ns: dict[str, float]  # a packet, of the box's own processes, by role
     generator_ns: float  # a packet, of the generator and of ksoftirqd
+    in_kernel: bool  # packets are forwarded by the kernel, which the generator is charged for
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Between:
     name: str
     title: str
     make: Callable[[Lab], AbstractContextManager[Pids]]
+    in_kernel: bool = True
 
 
 @contextmanager
@@ -94,14 +101,25 @@ def _masquerade(lab: Lab) -> Iterator[Pids]:
 @contextmanager
 def _ftmb(lab: Lab) -> Iterator[Pids]:
     with FtmbBox(lab) as box:
-        yield box.pids
+        yield lambda: {role: [pid] for role, pid in box.pids().items()}
+
+
+@contextmanager
+def _pair(lab: Lab, *, synchronised: bool) -> Iterator[Pids]:
+    with tempfile.TemporaryDirectory(prefix="ftmb-peers-") as folder:
+        with Pair(lab, PairSettings(synchronised=synchronised), Path(folder)) as pair:
+            yield pair.pids
+            if pair.backup.has_been("primary"):
+                raise LabError("keepalived failed over without a failure: measure it again")
 
 
 KINDS = (
     Between("wire", "bare wire", _wire),
     Between("forwarding", "kernel forwarding", _forwarder),
     Between("masquerade", "kernel NAT (nft masquerade)", _masquerade),
-    Between("ftmb", "ftmb NAT, protected", _ftmb),
+    Between("keepalived", "kernel NAT, keepalived", partial(_pair, synchronised=False)),
+    Between("conntrackd", "kernel NAT, keepalived, conntrackd", partial(_pair, synchronised=True)),
+    Between("ftmb", "ftmb NAT, protected", _ftmb, in_kernel=False),
 )
 
 
@@ -116,25 +134,29 @@ def measure(between: Between) -> Passage:
             latency = generator.trial(session, LATENCY_RATE, LATENCY_S).out.latency
             if latency is None:
                 raise LabError(f"{between.title}: nothing came through")
-            box_ns, generator_ns = _cost(session, pids(), rate)
+            at = SEARCH.maximum if between.in_kernel else rate
+            box_ns, generator_ns = _cost(session, pids(), at)
     return Passage(
         rate_pps=round(rate),
         p50_us=latency.p50_ns / 1000,
         p99_us=latency.p99_ns / 1000,
         box_ns=box_ns,
         generator_ns=generator_ns,
+        in_kernel=between.in_kernel,
     )
 
 
-def _cost(session: Session, box: dict[str, int], rate: float) -> tuple[dict[str, float], float]:
+def _cost(
+    session: Session, box: dict[str, list[int]], rate: float
+) -> tuple[dict[str, float], float]:
     """Processor time a packet, of the box's processes and of all that drives it.
 
-    A box with processes is measured at its highest rate. What the kernel does, it does in the
-    generator's own thread, which is asked for more than it can send, so that it is never idle.
+    A box that forwards in processes is measured at its highest rate. What the kernel does, it does
+    in the generator's own thread, which is asked for more than it can send, so that it is never
+    idle.
     """
-    rate = rate if box else SEARCH.maximum
     drivers = [session.process.pid, *software_interrupt_threads()]
-    groups = {role: [pid] for role, pid in box.items()} | {"drivers": drivers}
+    groups = box | {"drivers": drivers}
     before = {name: charged_ns(pids) for name, pids in groups.items()}
     received = generator.trial(session, rate, COST_S).out.received
     after = {name: charged_ns(pids) for name, pids in groups.items()}

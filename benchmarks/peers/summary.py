@@ -35,15 +35,21 @@ def failover_summary(
 def beside(passage: Passage, wire: Passage) -> dict[str, float]:
     """A round's figures, with what the bare wire of the same round makes of them.
 
-    `cost_ns` is the processor time of what stands between two wires, a packet: of the box's own
-    processes where it has some; else what the generator was charged beyond the bare wire.
+    `cost_ns` is the processor time of what stands between two wires, a packet: `processes_ns` of
+    the box's own processes, and `kernel_ns`, what the generator was charged beyond the bare wire,
+    where the kernel forwards.
     """
-    cost_ns = sum(passage.box_ns.values()) or passage.generator_ns - wire.generator_ns
+    processes_ns = sum(passage.box_ns.values())
+    kernel_ns = passage.generator_ns - wire.generator_ns if passage.in_kernel else 0.0
+    cost_ns = processes_ns + kernel_ns
+    left_out = ("box_ns", "in_kernel")
     figures = {
-        **{name: value for name, value in vars(passage).items() if name != "box_ns"},
+        **{name: value for name, value in vars(passage).items() if name not in left_out},
         **{f"{role}_ns": value for role, value in passage.box_ns.items()},
         "added_p50_us": round(passage.p50_us - wire.p50_us, 2),
         "added_p99_us": round(passage.p99_us - wire.p99_us, 2),
+        "processes_ns": round(processes_ns, 1),
+        "kernel_ns": round(kernel_ns, 1),
         "cost_ns": round(cost_ns, 1),
     }
     if cost_ns > 0:

@@ -14,6 +14,8 @@ SPREAD = "median (least to greatest of the rounds)"
 SPEED_COLUMNS = (  # figure, heading, digits
     ("rate_pps", "packets/s, none lost", 0),
     ("cost_ns", "ns of processor a packet", 0),
+    ("processes_ns", "of which processes", 1),
+    ("kernel_ns", "of which software interrupts", 0),
     ("pps_per_core", "packets/s a core", 0),
     ("added_p50_us", "added us, median", 1),
     ("added_p99_us", "added us, p99", 1),
@@ -22,6 +24,8 @@ FAILOVER_COLUMNS = (  # part, figure, heading, digits
     ("datagrams", "gap_ms", "longest gap, ms", 1),
     ("datagrams", "quiet_gap_ms", "without failure", 1),
     ("datagrams", "lost", "lost", 0),
+    ("datagrams", "before_box", "overran its ports", 0),
+    ("datagrams", "missed", "overran the generator", 0),
     ("datagrams", "duplicated", "doubled", 0),
     ("tcp", "broken", "TCP broken", 0),
     ("tcp", "stall_ms", "TCP stall, ms", 0),

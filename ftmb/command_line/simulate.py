@@ -115,7 +115,8 @@ def _run(
         click.echo(
             f"{total.runs} seeds, {len(total.failures)} failed; {total.steps} steps, "
             f"{total.records} records, {total.failovers} failovers, {total.state_losses} losses "
-            f"of all replicas; {seconds:.1f} s, {total.runs / seconds:.0f} seeds/s"
+            f"of all replicas, {total.doubled} packets doubled without output commit; "
+            f"{seconds:.1f} s, {total.runs / seconds:.0f} seeds/s"
         )
     return ExitStatus.GUARANTEE_BROKEN if total.failures else ExitStatus.OK
 

@@ -39,6 +39,7 @@ ANSWER_PATIENCE_S = 5.0
 COPY_PATIENCE_S = 60.0  # gigabytes of state take seconds
 STOP_PATIENCE_S = 15.0
 LEFT_PATIENCE_S = 1.0  # for replicas, once the logger process has hung up
+ENDING_PATIENCE_S = 5.0  # for the locks of a box that has ended: the kernel takes them back last
 READY = "ready"
 
 
@@ -59,7 +60,7 @@ def start(configuration: dict[str, Any], *, foreground: bool, crash_at: str | No
                 "or stop it with 'ftmb down' first"
             )
         exits.callback(os.close, orchestrating)
-        running = lock_box(folder)
+        running = _lock_unless_running(folder)
         if running is None:
             _require_the_same(configuration, folder)
             daemon, report = _start_daemon(folder, [orchestrating], crash_at)
@@ -78,6 +79,18 @@ def start(configuration: dict[str, Any], *, foreground: bool, crash_at: str | No
         if foreground and daemon.wait() != 0:
             raise NotRunningError(f"box '{name}' ended by itself: see {folder / LOG_NAME}")
     return attaches
+
+
+def _lock_unless_running(folder: Path) -> int | None:
+    """The box's lock; None: the box runs. The caller has the orchestrator's, so an empty box.json
+    is one that it has just made: a box whose own is gone is ending, and is waited for."""
+    deadline = time.monotonic() + ENDING_PATIENCE_S
+    while (running := lock_box(folder)) is None:
+        is_ending = (folder / CONFIGURATION_NAME).stat().st_size == 0
+        if not is_ending or time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    return running
 
 
 def _require_the_same(configuration: dict[str, Any], folder: Path) -> None:

@@ -109,7 +109,10 @@ def _of_logs(found: dict[str, Any]) -> Iterator[Metric]:
     for key, help_text in (
         ("records", "records received"),
         ("discarded", "records that were not in the cut of a failover"),
-        ("slots_out_again", 'packets of these that had left already (release "none" alone)'),
+        (
+            "slots_out_again",
+            'packets of these that a port had taken already (release "none" alone)',
+        ),
         ("pals", "hand-overs of shared variables logged"),
         ("access_waits", "commits put off since the standby lagged"),
     ):

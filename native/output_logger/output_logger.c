@@ -143,6 +143,7 @@ static bool receive_one(struct output_logger *logger, uint32_t index, uint64_t w
     pending->start = queue->position;
     pending->input_sequence = queue->input_sequence;
     pending->sent = 0;
+    pending->out_count = 0;
     take_vector(logger, queue, dependencies, pending->header.dependency_count);
     queue->position += pending->header.size;
     POINT(RECEIVED, index, queue->received);
@@ -285,14 +286,14 @@ static bool everything_is_released(const struct output_logger *logger) {
     return true;
 }
 
-/* What is behind the cut will be executed again; of RELEASE_NONE some of it has left already. */
+/* What is behind the cut will be executed again; of RELEASE_NONE some of it has left already, of a
+ * record that a busy port held up perhaps a part. */
 static void count_discarded(struct output_logger *logger) {
     for (uint32_t index = 0; index < logger->workers; index++) {
         const struct output_queue *queue = &logger->queues[index];
         counter_add(&logger->counters.discarded, queue->received - logger->cut[index]);
-        for (uint64_t number = logger->cut[index] + 1; number <= queue->released; number++) {
-            counter_add(&logger->counters.slots_out_again,
-                        pending_of(queue, number)->outputs.count);
+        for (uint64_t number = logger->cut[index] + 1; number <= queue->received; number++) {
+            counter_add(&logger->counters.slots_out_again, pending_of(queue, number)->out_count);
         }
     }
 }
@@ -306,6 +307,7 @@ static bool finish_epoch(struct output_logger *logger) {
     POINT(FENCING, logger->epoch, 0);
     receive(logger);
     advance_cut(logger);
+    logger->is_finishing = true;
     uint64_t stalled_since = monotonic_ns();
     while (!everything_is_released(logger)) {
         if (commit(logger) + release_committed(logger) > 0) {
@@ -320,6 +322,7 @@ static bool finish_epoch(struct output_logger *logger) {
         }
         POINT(FINISHING, logger->epoch, 0);
     }
+    logger->is_finishing = false;
     count_discarded(logger);
     return has_standby;
 }
@@ -335,7 +338,7 @@ static void go_back_to_cut(struct output_logger *logger, uint32_t index) {
                         last == 0 ? 0 : pending_of(queue, last)->input_sequence);
         }
     }
-    if (queue->released > logger->cut[index]) {
+    if (queue->released > logger->cut[index] && !PLANTED(RELEASED_KEPT_AT_FENCE)) {
         counter_set(&queue->released, logger->cut[index]);
     }
     queue->consumed = queue->released;

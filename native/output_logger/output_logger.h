@@ -53,6 +53,7 @@ struct pending_record {
     uint64_t input_sequence;     /* of the last input record it consumed */
     uint64_t sent;               /* bit i: slot i is out, or was never to go */
     struct record_outputs outputs;
+    uint32_t out_count; /* of these, packets that a port has taken */
 };
 
 /* What is atomic here only the packet thread changes, by counter_set() and counter_add(): the
@@ -81,7 +82,8 @@ struct output_counters {
     _Atomic uint64_t records;
     _Atomic uint64_t rejected[RECORD_FAULTS];
     _Atomic uint64_t discarded; /* received and not in the cut when their master ended */
-    /* Of these, packets that had left already: of RELEASE_NONE alone. */
+    /* Of these, packets that a port had taken, exactly: of RELEASE_NONE alone. Not among them: what
+     * came back as an input, and frames that a stuck port was offered and did not take. */
     _Atomic uint64_t slots_out_again;
     _Atomic uint64_t slots_out;
     _Atomic uint64_t slots_dropped; /* by an element's decision */
@@ -102,6 +104,7 @@ struct output_logger {
     enum release_mode release;
     enum pal_mode pals;
     bool has_master;           /* rings of a master are attached */
+    bool is_finishing;         /* an epoch ends: what is behind the cut does not leave any more */
     _Atomic bool is_rejecting; /* the present master wrote garbage; nothing more is read from it */
     _Atomic uint64_t first_output_ns; /* of this epoch; 0: none yet */
     struct input_logger *input;

@@ -109,6 +109,7 @@ static bool send_batch(struct output_logger *logger, struct pending_record *pend
     for (uint32_t place = 0; place < taken; place++) {
         pending->sent |= 1ULL << batch->frames[place].place;
     }
+    pending->out_count += taken;
     counter_add(&logger->counters.slots_out, taken);
     if (taken > 0) {
         logger->stuck_since_ns[index] = 0;
@@ -137,9 +138,11 @@ static bool release_record(struct output_logger *logger, const struct output_que
     return is_out;
 }
 
-/* Up to which record a worker's packets may leave now. */
+/* Up to which record a worker's packets may leave now. What is known to be executed again by the
+ * next master is not sent even with RELEASE_NONE. */
 static uint64_t release_limit(const struct output_logger *logger, uint32_t index) {
-    if (logger->release == RELEASE_NONE || PLANTED(RELEASED_BEFORE_COMMIT)) {
+    bool is_unheld = logger->release == RELEASE_NONE && !logger->is_finishing;
+    if (is_unheld || PLANTED(RELEASED_BEFORE_COMMIT)) {
         return logger->queues[index].received;
     }
     return logger->committed[index];

@@ -70,7 +70,8 @@ enum pktgen_verdict pktgen_frame_read(const uint8_t *frame, uint16_t length,
     if (!pktgen_stamp_is_whole(stamp, (uint16_t)(length - PKTGEN_STAMP_OFFSET))) {
         return PKTGEN_ILLEGIBLE;
     }
-    bool is_whole = ftmb_load16(ip + 2) == length - FTMB_ETHERNET_SIZE &&
+    bool is_whole = length <= PKTGEN_SIZE_MAX && /* the filler is no longer */
+                    ftmb_load16(ip + 2) == length - FTMB_ETHERNET_SIZE &&
                     udp_length == length - PKTGEN_UDP_OFFSET &&
                     memcmp(frame + PKTGEN_HEAD_SIZE, filler, length - PKTGEN_HEAD_SIZE) == 0 &&
                     ftmb_checksum_sum(ip, FTMB_IPV4_SIZE_MIN) == 0xffffU &&

@@ -72,6 +72,7 @@ static int list_mistakes(void) {
 
 static int run_seeds(uint64_t first, uint64_t last, bool is_tracing) {
     uint64_t steps = 0, records = 0, failovers = 0, state_losses = 0, failures = 0, digest = 0;
+    uint64_t doubled = 0;
     struct run_result result;
     for (uint64_t seed = first; seed < last; seed++) {
         run_seed(seed, is_tracing, &result);
@@ -83,12 +84,13 @@ static int run_seeds(uint64_t first, uint64_t last, bool is_tracing) {
         records += result.records;
         failovers += result.failovers;
         state_losses += result.state_losses;
+        doubled += result.doubled;
         digest = digest * 31 + result.digest;
     }
     printf("{\"runs\": %" PRIu64 ", \"failures\": %" PRIu64 ", \"steps\": %" PRIu64
            ", \"records\": %" PRIu64 ", \"failovers\": %" PRIu64 ", \"state_losses\": %" PRIu64
-           ", \"digest\": \"%016" PRIx64 "\"}\n",
-           last - first, failures, steps, records, failovers, state_losses, digest);
+           ", \"doubled\": %" PRIu64 ", \"digest\": \"%016" PRIx64 "\"}\n",
+           last - first, failures, steps, records, failovers, state_losses, doubled, digest);
     return failures == 0 ? 0 : EXIT_FAILURES;
 }
 

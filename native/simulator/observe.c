@@ -21,6 +21,7 @@ static struct {
     uint64_t progress_ns;               /* when something was released last, by then */
     uint32_t releasing_worker;
     uint64_t releasing_record;
+    uint32_t releasing_epoch;
     uint32_t cursor[FTMB_WORKERS_MAX]; /* accesses before it are of records committed */
 } now;
 
@@ -28,6 +29,7 @@ void observe_begin(void) {
     memset(&now, 0, sizeof(now));
     observed.access_count = 0;
     observed.start_count = 0;
+    observed.doubled = 0;
     for (uint32_t worker = 0; worker < FTMB_WORKERS_MAX; worker++) {
         struct observed_queue *queue = &observed.queues[worker];
         if (queue->inputs == NULL) {
@@ -52,7 +54,10 @@ static void add_release(uint8_t port, uint64_t digest) {
     struct observed_queue *queue = &observed.queues[now.releasing_worker];
     simulation_expect(queue->release_count < RELEASES_MAX, "the run is too long for the simulator");
     queue->releases[queue->release_count++] =
-        (struct observed_release){.record = now.releasing_record, .digest = digest, .port = port};
+        (struct observed_release){.epoch = now.releasing_epoch,
+                                  .record = now.releasing_record,
+                                  .digest = digest,
+                                  .port = port};
 }
 
 static void check_packet(const struct input_record *record) {
@@ -205,7 +210,8 @@ static void access_appended(uint32_t worker, uint64_t number) {
 static void releasing(uint32_t worker, uint64_t number) {
     const struct output_logger *output = &simulation.logger->output;
     const struct output_queue *queue = &output->queues[worker];
-    simulation_expect(number <= output->committed[worker],
+    bool is_unheld = output->release == RELEASE_NONE && !simulation.is_fencing;
+    simulation_expect(number <= (is_unheld ? queue->received : output->committed[worker]),
                       "output commit: a record is released that is not committed");
     const struct pending_record *pending = &queue->pending[number & (PENDING_RECORDS_MAX - 1)];
     bool is_present = false;
@@ -218,6 +224,7 @@ static void releasing(uint32_t worker, uint64_t number) {
                       "fencing: a record is released that is not the present master's");
     now.releasing_worker = worker;
     now.releasing_record = number;
+    now.releasing_epoch = output->epoch;
 }
 
 void observe_release(uint8_t port, const uint8_t *bytes, uint16_t length) {
@@ -230,10 +237,13 @@ static void check_queue(uint32_t worker) {
     const struct output_logger *output = &simulation.logger->output;
     const struct output_queue *queue = &output->queues[worker];
     const struct input_queue *input = &simulation.logger->input.queues[worker];
-    simulation_expect(queue->released <= output->committed[worker] &&
-                          output->committed[worker] <= output->cut[worker] &&
-                          output->cut[worker] <= queue->received,
-                      "released <= committed <= cut <= received does not hold");
+    bool may_be_ahead = output->release == RELEASE_NONE;
+    simulation_expect(
+        queue->released <= (may_be_ahead ? queue->received : output->committed[worker]) &&
+            queue->consumed <= queue->released && queue->consumed <= output->committed[worker] &&
+            output->committed[worker] <= output->cut[worker] &&
+            output->cut[worker] <= queue->received,
+        "consumed <= released <= committed <= cut <= received does not hold");
     simulation_expect(output->cut[worker] >= observed.queues[worker].cut_before,
                       "the cut went back");
     observed.queues[worker].cut_before = output->cut[worker];
@@ -372,7 +382,34 @@ void observe(enum simulation_point point, uint64_t a, uint64_t b) {
     }
 }
 
+/* Takes out of what left all that left too early; only RELEASE_NONE may have made it leave, and
+ * counts what of it went by a port. What is committed must have left once, as ever. */
+static void take_out_doubled(void) {
+    for (uint32_t worker = 0; worker < simulation.settings.workers; worker++) {
+        struct observed_queue *queue = &observed.queues[worker];
+        uint32_t kept = 0;
+        for (uint32_t index = 0; index < queue->release_count; index++) {
+            const struct observed_release *release = &queue->releases[index];
+            if (release->record <= queue->record_count &&
+                queue->records[release->record].epoch == release->epoch) {
+                queue->releases[kept++] = *release;
+            } else {
+                observed.doubled += (release->port & FTMB_PORT_AGAIN) == 0;
+            }
+        }
+        bool is_promised = simulation.settings.release == RELEASE_PARALLEL;
+        simulation_expect(!is_promised || kept == queue->release_count,
+                          "exactly once: a packet left whose record is not committed");
+        queue->release_count = kept;
+    }
+    simulation_expect(observed.doubled ==
+                          atomic_load_explicit(&simulation.logger->output.counters.slots_out_again,
+                                               memory_order_relaxed),
+                      "packets that left too early were not counted, or others were");
+}
+
 void observe_end(void) {
+    take_out_doubled();
     uint64_t dropped = 0;
     for (uint32_t worker = 0; worker < simulation.settings.workers; worker++) {
         dropped += atomic_load_explicit(&simulation.logger->input.queues[worker].dropped,

@@ -6,6 +6,8 @@
  * - output commit: a record enters the access log only when every access to shared state before
  *   one of its own, as they really happened, is of a record in the cut;
  * - exactly once: a record's packets leave once, in order, and only those of the present epoch;
+ *   with RELEASE_NONE those of a record that was not in the cut when its epoch ended have left
+ *   besides, and are counted;
  * - bounds: nothing that is still needed is written over;
  * - a standby is never past what is committed, and positions only rise.
  */
@@ -34,6 +36,7 @@ struct observed_record {
 };
 
 struct observed_release {
+    uint32_t epoch; /* of the master whose packet it was */
     uint64_t record;
     uint64_t digest; /* of the frame; 0: it came back as an input that was dropped */
     uint8_t port;
@@ -66,6 +69,7 @@ struct observed {
     uint32_t access_count;
     struct observed_start starts[REPLICAS_MAX];
     uint32_t start_count;
+    uint64_t doubled; /* packets that left by a port though their record was not committed */
 };
 extern struct observed observed;
 

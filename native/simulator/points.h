@@ -62,6 +62,8 @@
     X(PUBLISHED_BEFORE_WHOLE, "a record is published before its vector is written")                \
     X(RELEASED_BEFORE_COMMIT, "packets leave as soon as their record is received")                 \
     X(RECEIVED_KEPT_AT_FENCE, "records beyond the cut stay received across a failover")            \
+    X(RELEASED_KEPT_AT_FENCE,                                                                      \
+      "with release \"none\", what left too early counts as released again")                       \
     X(INPUT_KEPT_AT_FENCE, "inputs of discarded records stay consumed across a failover")          \
     X(EPOCH_UNCHECKED_AT_RELEASE, "the old master's log is read on in the new epoch")              \
     X(EPOCH_BEFORE_LAST_CUT, "the new epoch is shown before the last cut of the old one")          \

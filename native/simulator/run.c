@@ -146,16 +146,18 @@ static void build(void) {
     int error = 0;
     settings_draw(&simulation.settings, &simulation.pipeline);
     const struct settings *settings = &simulation.settings;
-    trace_say("%s on %u workers, logs of %llu, %llu and %llu bytes, %u frames, %u failures",
+    trace_say("%s on %u workers, logs of %llu, %llu and %llu bytes, %u frames, %u failures%s",
               settings->pipeline_name, settings->workers, (unsigned long long)settings->input_size,
               (unsigned long long)settings->access_size, (unsigned long long)settings->output_size,
-              settings->frames, settings->failures);
+              settings->frames, settings->failures,
+              settings->release == RELEASE_NONE ? ", release none" : "");
     observe_begin();
     const struct logger_settings logger_settings = {.workers = settings->workers,
                                                     .input_size = settings->input_size,
                                                     .access_size = settings->access_size,
                                                     .output_size = settings->output_size,
                                                     .is_logged = true,
+                                                    .release = settings->release,
                                                     .pals = settings->pals};
     simulation.logger = logger_create(&logger_settings, &simulation.pipeline, &error);
     simulation_expect(simulation.logger != NULL, "the loggers cannot be created");
@@ -214,6 +216,7 @@ void run_seed(uint64_t seed, bool is_tracing, struct run_result *result) {
     for (uint32_t worker = 0; worker < simulation.settings.workers; worker++) {
         result->records += (uint32_t)observed.queues[worker].record_count;
     }
+    result->doubled = observed.doubled;
     result->digest = digest_of_outputs();
     tear_down();
 }

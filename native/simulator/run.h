@@ -10,6 +10,7 @@ struct run_result {
     char failure[MESSAGE_SIZE];
     uint64_t steps, digest; /* the digest covers all that left: same seed, same digest */
     uint32_t records, failovers, state_losses;
+    uint64_t doubled; /* packets that left, and again in a later epoch: with RELEASE_NONE alone */
 };
 
 void run_seed(uint64_t seed, bool is_tracing, struct run_result *result);

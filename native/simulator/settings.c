@@ -114,6 +114,12 @@ static void fill_access_log(struct settings *settings) {
     settings->opens_late = true;
 }
 
+/* By numbers of its own: runs that keep all promises are the same with and without the others. */
+static enum release_mode draw_release(void) {
+    struct random own = {.state = simulation.seed * 0xd1342543de82ef95ULL + 7};
+    return random_one_in(&own, 8) ? RELEASE_NONE : RELEASE_PARALLEL;
+}
+
 void settings_draw(struct settings *settings, struct pipeline *pipeline) {
     uint32_t few = chance(FTMB_WORKERS_MAX);
     *settings = (struct settings){
@@ -136,6 +142,11 @@ void settings_draw(struct settings *settings, struct pipeline *pipeline) {
     if (chance(6) == 0) {
         fill_access_log(settings);
         place = 0;
+    }
+    settings->release = draw_release();
+    if (settings->release == RELEASE_NONE) { /* what leaves too early depends on other workers */
+        settings->workers += settings->workers == 1;
+        place %= 60;
     }
     settings->pipeline_name = draw_pipeline(pipeline, settings->workers, place);
     settings->is_armed = chance(2) == 0;

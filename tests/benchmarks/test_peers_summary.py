@@ -20,6 +20,7 @@ from benchmarks.peers.failover import (
     connection_failure,
     datagram_failure,
 )
+from benchmarks.peers.overruns import Overruns
 from benchmarks.peers.picture import bars, draw
 from benchmarks.peers.rounds import Rounds
 from benchmarks.peers.router import fill
@@ -55,7 +56,7 @@ def trial(received: int, gap_ms: float, **counts: int) -> Any:
 
 
 def datagrams(gap_ms: float, lost: int = 0) -> DatagramFailure:
-    return datagram_failure(trial(10, 0.5), trial(10, gap_ms, lost=lost), 9 * MS)
+    return datagram_failure(trial(10, 0.5), trial(10, gap_ms, lost=lost), Overruns(0, 0), 9 * MS)
 
 
 def connections(broken: int = 0) -> ConnectionFailure:
@@ -64,16 +65,19 @@ def connections(broken: int = 0) -> ConnectionFailure:
 
 def test_a_failure_of_datagrams_is_told_by_both_directions() -> None:
     found = datagram_failure(
-        trial(10, 0.5), trial(90, 2.5, lost=10, missed=3, duplicated=1, reordered=2), 9 * MS
+        trial(10, 0.5),
+        trial(90, 2.5, lost=10, missed=2, duplicated=1, reordered=2),
+        Overruns(12, 5) - Overruns(8, 4),
+        9 * MS,
     )
-    assert (found.sent, found.lost, found.missed) == (100, 7, 3)
+    assert (found.sent, found.lost, found.before_box, found.missed) == (100, 3, 4, 3)
     assert (found.duplicated, found.reordered) == (2, 4)
     assert (found.gap_ms, found.quiet_gap_ms, found.killed_ms) == (2.5, 0.5, 2.0)
 
 
 def test_no_answer_before_the_failure_is_no_measurement() -> None:
     with pytest.raises(LabError, match="before the kill"):
-        datagram_failure(trial(0, 0), trial(10, 1), 9 * MS)
+        datagram_failure(trial(0, 0), trial(10, 1), Overruns(0, 0), 9 * MS)
 
 
 def test_stalls_count_connections_that_lived_and_only_after_the_failure() -> None:
@@ -104,16 +108,19 @@ def test_the_typical_round_is_the_one_of_the_median_gap() -> None:
     assert summary.typical([datagrams(40), datagrams(3), datagrams(5)]).gap_ms == 5.0
 
 
-def test_what_a_box_costs_is_its_own_time_or_the_generators_beyond_the_wire() -> None:
-    wire = Passage(600_000, 2.0, 5.0, {}, 1600.0)
-    kernel = summary.beside(Passage(200_000, 5.5, 9.0, {}, 4100.0), wire)
+def test_what_a_box_costs_is_its_own_time_and_the_generators_beyond_the_wire() -> None:
+    wire = Passage(600_000, 2.0, 5.0, {}, 1600.0, in_kernel=True)
+    kernel = summary.beside(Passage(200_000, 5.5, 9.0, {}, 4100.0, in_kernel=True), wire)
     assert (kernel["cost_ns"], kernel["pps_per_core"]) == (2500.0, 400_000)
     assert (kernel["added_p50_us"], kernel["added_p99_us"]) == (3.5, 4.0)
-    processes = summary.beside(
-        Passage(100_000, 9.0, 9.0, {"master": 2000.0, "logger": 3000.0}, 1900.0), wire
-    )
+    both = {"master": 2000.0, "logger": 3000.0}
+    processes = summary.beside(Passage(100_000, 9.0, 9.0, both, 1900.0, in_kernel=False), wire)
     assert (processes["cost_ns"], processes["pps_per_core"]) == (5000.0, 200_000)
     assert (processes["master_ns"], processes["logger_ns"]) == (2000.0, 3000.0)
+    pair = summary.beside(
+        Passage(100_000, 9.0, 9.0, {"conntrackd": 4.0}, 5600.0, in_kernel=True), wire
+    )
+    assert (pair["processes_ns"], pair["kernel_ns"], pair["cost_ns"]) == (4.0, 4000.0, 4004.0)
     bare = summary.speed_summary([wire, wire], [wire, wire])
     assert bare["cost_ns"]["median"] == 0
     assert "pps_per_core" not in bare
@@ -121,7 +128,9 @@ def test_what_a_box_costs_is_its_own_time_or_the_generators_beyond_the_wire() ->
 
 def one_round() -> Rounds:
     return Rounds(
-        passages={kind.name: [Passage(1, 2.0, 5.0, {}, 1.0)] for kind in speed.KINDS},
+        passages={
+            kind.name: [Passage(1, 2.0, 5.0, {}, 1.0, kind.in_kernel)] for kind in speed.KINDS
+        },
         datagrams={kind.name: [datagrams(3)] for kind in contestants.KINDS},
         connections={kind.name: [connections(1)] for kind in contestants.KINDS},
     )

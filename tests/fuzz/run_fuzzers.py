@@ -34,6 +34,7 @@ AIMS = {
     "options": ["elements/nat/nat_config.c"],
     "output_logger": ["native/output_logger/*.c", "native/log/output_record.c"],
     "pipeline": ["elements/forward/*.c", "elements/monitor/*.c", "native/shared_state/*.c"],
+    "pktgen": ["native/pktgen/*.c", "native/pktgen/*.h"],
     "replay": ["native/standby/*.c", "native/master/worker.c"],
     "resolution": ["native/port/address_resolution.c"],
     "snapshot": ["native/host/snapshot.c"],

@@ -82,6 +82,23 @@ def test_without_output_commit_packets_leave_before_what_they_depend_on(
         assert counts["slots_out_again"] == leaves
 
 
+def test_of_what_is_discarded_that_alone_is_counted_which_a_port_took() -> None:
+    """Not what came back as an input, and not what the element dropped."""
+    again, dropped = 0x80, 0xFF
+    with Box([TOTALS], PORTS, 2, release="none") as box, ExitStack() as stack:
+        masters = [MadMaster(box, worker) for worker in (0, 1)]
+        for mad in masters:
+            stack.callback(mad.close)
+        masters[0].let_a_tick_pass()
+        record = masters[0].record()
+        record.slots = [(60, port, None) for port in (1, again | 1, dropped, 0, again | 0)]
+        record.dependencies = [(1, 1)]  # on worker 1's first, which will not be received
+        masters[0].send(record.encode())
+        assert len(box._released()) == 2
+        box.logger.change_master(None)
+        assert box.logger.counts()["slots_out_again"] == 2
+
+
 class CheckpointedBox:
     """One worker; its master is forked when the test says so."""
 

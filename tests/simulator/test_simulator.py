@@ -35,6 +35,7 @@ def test_no_schedule_breaks_an_invariant() -> None:
     told = [f"{failure.reason}: {failure.how_to_repeat(None)}" for failure in total.failures]
     assert not told, told[0]
     assert total.runs == SEEDS
+    assert total.doubled > SEEDS / 100, "release none must double what left too early"
     assert total.failovers > SEEDS and total.state_losses > SEEDS / 4, "it must be put to the test"
 
 
