@@ -210,7 +210,7 @@ static void access_appended(uint32_t worker, uint64_t number) {
 static void releasing(uint32_t worker, uint64_t number) {
     const struct output_logger *output = &simulation.logger->output;
     const struct output_queue *queue = &output->queues[worker];
-    bool is_unheld = output->release == RELEASE_NONE && !simulation.is_fencing;
+    bool is_unheld = output->release == RELEASE_NONE && !output->is_finishing;
     simulation_expect(number <= (is_unheld ? queue->received : output->committed[worker]),
                       "output commit: a record is released that is not committed");
     const struct pending_record *pending = &queue->pending[number & (PENDING_RECORDS_MAX - 1)];
