@@ -62,6 +62,7 @@ static enum firewall_reason judge(const struct firewall_config *config,
         .destination = out ? key->untrusted : key->trusted,
         .source_port = out ? trusted_port : untrusted_port,
         .destination_port = out ? untrusted_port : trusted_port,
+        .version = view->version,
         .protocol = key->protocol,
         .side = out ? FIREWALL_TRUSTED : FIREWALL_UNTRUSTED,
     };

@@ -40,6 +40,8 @@ struct firewall_address {
 
 struct firewall_prefix {
     struct firewall_address address, mask;
+    uint32_t version; /* ::/0 has no IPv4 address in it */
+    uint32_t padding;
 };
 
 struct firewall_range {
@@ -78,6 +80,7 @@ struct firewall_config {
 struct firewall_question {
     struct firewall_address source, destination;
     uint16_t source_port, destination_port; /* ICMP: 0 and the type */
+    uint8_t version;                        /* 4 or 6 */
     uint8_t protocol;
     uint8_t side; /* one of enum firewall_side */
 };

@@ -169,6 +169,7 @@ static bool read_prefix(const char *text, size_t length, struct firewall_prefix 
     prefix->address.high = (uint64_t)ftmb_load32(bytes) << 32 | ftmb_load32(bytes + 4);
     prefix->address.low = (uint64_t)ftmb_load32(bytes + 8) << 32 | ftmb_load32(bytes + 12);
     prefix->mask = mask_of(*is_ipv6 ? bits : bits + 96);
+    prefix->version = *is_ipv6 ? 6 : 4;
     return (prefix->address.high & ~prefix->mask.high) == 0 &&
            (prefix->address.low & ~prefix->mask.low) == 0;
 }
@@ -321,10 +322,11 @@ int firewall_parse_rule(void *config_pointer, const char *text, char *error, siz
 /* ---- Judging ---- */
 
 static bool matches_address(const struct firewall_config *config, struct firewall_span span,
-                            struct firewall_address address) {
+                            struct firewall_address address, uint32_t version) {
     for (uint32_t i = 0; i < span.count; ++i) {
         const struct firewall_prefix *prefix = &config->prefixes[span.first + i];
-        if ((address.high & prefix->mask.high) == prefix->address.high &&
+        if (prefix->version == version &&
+            (address.high & prefix->mask.high) == prefix->address.high &&
             (address.low & prefix->mask.low) == prefix->address.low) {
             return true;
         }
@@ -351,8 +353,8 @@ enum firewall_verdict firewall_judge(const struct firewall_config *config,
             (rule->is_any_protocol || rule->protocol == question->protocol) &&
             matches_number(config, rule->destination_ports, question->destination_port) &&
             matches_number(config, rule->source_ports, question->source_port) &&
-            matches_address(config, rule->source, question->source) &&
-            matches_address(config, rule->destination, question->destination)) {
+            matches_address(config, rule->source, question->source, question->version) &&
+            matches_address(config, rule->destination, question->destination, question->version)) {
             return (enum firewall_verdict)rule->verdict;
         }
     }

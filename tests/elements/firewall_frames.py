@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the tests of the firewall share: frames of both versions of IP, and a box with a firewall."""
+"""What the tests of the firewall share: frames of IPv4 and IPv6, a box with it."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ DAY = 86400.0
 def test_what_the_trusted_side_began_may_be_answered(make_box, policy, version):
     firewall = Firewall(make_box, policy=policy)
     for packet in (udp(version), tcp("S", version), echo(version)):
-        reason = {TCP: "tcp_no_flow"}.get(type(packet[1]), "default")
-        reason = "icmp_unasked" if packet == echo(version) else reason
+        reasons = {TCP: "tcp_no_flow", UDP: "default"}
+        reason = reasons.get(type(packet[1]), "icmp_unasked")
         firewall.refused("untrusted", answer(packet), reason)
         firewall.out(packet)
         firewall.back(answer(packet), answer(packet))
@@ -82,7 +82,8 @@ def test_silence_ends_a_flow(make_box, option, seconds, packets, last):
         if back is not None:
             firewall.back(back)
     firewall.advance(seconds - 1)
-    firewall.back(last) if option != "pending_timeout" else None
+    if option != "pending_timeout":
+        firewall.back(last)
     firewall.advance(seconds + 0.5)
     reason = "icmp_unasked" if option == "icmp_timeout" else "default"
     firewall.refused("untrusted", last, reason)
@@ -100,17 +101,17 @@ def test_packets_of_either_side_put_off_the_end(make_box):
 
 
 @pytest.mark.parametrize(
-    ("option", "others", "flags", "still"),
+    ("option", "flags", "is_answered"),
     [
-        ("tcp_transitory_timeout", {}, [("S", "SA")], True),
-        ("tcp_established_timeout", {}, [("S", "SA"), ("A", None)], True),
-        ("tcp_closing_timeout", {}, [("S", "SA"), ("A", None), ("FA", None)], True),
-        ("tcp_closing_timeout", {}, [("S", "SA"), ("A", "FA")], True),
-        ("tcp_closing_timeout", {}, [("S", "SA"), ("A", "R")], True),
-        ("tcp_closing_timeout", {}, [("S", "RA")], False),
+        ("tcp_transitory_timeout", [("S", "SA")], True),
+        ("tcp_established_timeout", [("S", "SA"), ("A", None)], True),
+        ("tcp_closing_timeout", [("S", "SA"), ("A", None), ("FA", None)], True),
+        ("tcp_closing_timeout", [("S", "SA"), ("A", "FA")], True),
+        ("tcp_closing_timeout", [("S", "SA"), ("A", "R")], True),
+        ("tcp_closing_timeout", [("S", "RA")], False),
     ],
 )
-def test_tcp_time_outs(make_box, option, others, flags, still):
+def test_tcp_time_outs(make_box, option, flags, is_answered):
     times = {"pending_timeout": 500, "tcp_transitory_timeout": 500,
              "tcp_established_timeout": 500, "tcp_closing_timeout": 500}  # fmt: skip
     firewall = Firewall(make_box, **{**times, option: 10})
@@ -119,7 +120,7 @@ def test_tcp_time_outs(make_box, option, others, flags, still):
         if back is not None:
             firewall.back(answer(tcp(there), back))
     firewall.advance(9)
-    if still:
+    if is_answered:
         firewall.back(answer(tcp("A"), "R" if flags[-1][1] == "R" else "A"))
     firewall.advance(11)
     firewall.refused("untrusted", answer(tcp("A"), "A"), "tcp_no_flow")
@@ -182,8 +183,8 @@ def test_flows_of_the_untrusted_side_wait_for_an_answer_too(make_box):
 def test_both_directions_and_errors_meet_on_one_worker(make_box, version, workers):
     firewall = Firewall(make_box, workers=workers)
     kind = {4: 11, 6: 3}[version]
-    causes = [make for sport in range(1, 25)
-              for make in (udp(version, sport), tcp("S", version, sport), echo(version, sport))]  # fmt: skip
+    makers = (lambda n: udp(version, n), lambda n: tcp("S", version, n), lambda n: echo(version, n))
+    causes = [make(number) for number in range(1, 25) for make in makers]
     assert len(firewall.send("trusted", *causes)) == len(causes)
     assert len(firewall.send("untrusted", *(error(one, kind) for one in causes))) == len(causes)
     assert len(firewall.send("untrusted", *map(answer, causes))) == len(causes)
