@@ -112,8 +112,12 @@ static enum firewall_reason inspect_flow(const struct firewall_config *config,
             return firewall_flow_open(config, state, view);
         }
     }
-    bool refuses = is_tcp && firewall_tcp_is_reset(view->tcp_flags);
-    firewall_flow_refresh(config, state, flow, !by_beginner && !refuses);
+    bool resets = is_tcp && firewall_tcp_is_reset(view->tcp_flags);
+    if (resets && (flow->flags & FIREWALL_SYN_BACK) == 0) {
+        firewall_flow_close(config, state, flow); /* refused: there never was a connection */
+    } else {
+        firewall_flow_refresh(config, state, flow, !by_beginner && !resets);
+    }
     return FIREWALL_PASS;
 }
 

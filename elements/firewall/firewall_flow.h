@@ -20,10 +20,11 @@ enum firewall_flow_flag {
     FIREWALL_HAS_ANSWER = 1U << 1,   /* else it is among the pending ones */
     /* TCP; its beginner's SYN is what made the flow */
     FIREWALL_SYN_BACK = 1U << 2,  /* the other side's SYN was seen */
-    FIREWALL_CONFIRMED = 1U << 3, /* and acknowledged by the beginner */
+    FIREWALL_CONFIRMED = 1U << 3, /* the beginner has acknowledged it */
     FIREWALL_FIN_BEGINNER = 1U << 4,
     FIREWALL_FIN_OTHER = 1U << 5,
     FIREWALL_RESET = 1U << 6,
+    FIREWALL_SYN_ACKNOWLEDGED = 1U << 7, /* by a SYN-ACK of either side */
 };
 
 struct firewall_flow {

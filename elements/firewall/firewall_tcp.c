@@ -36,15 +36,18 @@ static enum firewall_tcp_verdict track_syn(struct firewall_flow *flow, uint8_t t
         if (!acknowledges) {
             return FIREWALL_TCP_FITS;
         }
-        if ((flags & FIREWALL_SYN_BACK) == 0) {
-            return FIREWALL_TCP_OUT_OF_PLACE; /* acknowledges nothing */
+        uint32_t wanted = FIREWALL_SYN_BACK; /* and neither of these: */
+        if ((flags & (wanted | FIREWALL_CONFIRMED | FIREWALL_RESET)) != wanted) {
+            return FIREWALL_TCP_OUT_OF_PLACE; /* acknowledges nothing, or what was long ago */
         }
-        flags |= FIREWALL_CONFIRMED;
     } else {
-        if (!acknowledges && (flags & FIREWALL_CONFIRMED) != 0) {
+        if (!acknowledges && (flags & FIREWALL_SYN_ACKNOWLEDGED) != 0) {
             return FIREWALL_TCP_OUT_OF_PLACE;
         }
         flags |= FIREWALL_SYN_BACK;
+    }
+    if (acknowledges) {
+        flags |= FIREWALL_SYN_ACKNOWLEDGED;
     }
     flow->flags = (uint8_t)flags;
     return FIREWALL_TCP_FITS;
@@ -54,14 +57,18 @@ enum firewall_tcp_verdict firewall_tcp_track(struct firewall_flow *flow, uint8_t
                                              bool by_beginner) {
     uint32_t flags = flow->flags;
     if ((tcp & TCP_RESET) != 0) {
+        bool refuses = !by_beginner && (tcp & TCP_ACKNOWLEDGE) != 0; /* RFC 9293, 3.10.7.3 */
+        if ((flags & FIREWALL_SYN_BACK) == 0 && !refuses) {
+            return FIREWALL_TCP_OUT_OF_PLACE; /* resets what there is not yet */
+        }
         flow->flags = (uint8_t)(flags | FIREWALL_RESET);
         return FIREWALL_TCP_FITS;
     }
     if ((tcp & TCP_SYN) != 0) {
         return track_syn(flow, tcp, by_beginner);
     }
-    if ((flags & FIREWALL_SYN_BACK) == 0) {
-        return FIREWALL_TCP_OUT_OF_PLACE; /* nobody has anything to acknowledge yet */
+    if ((flags & FIREWALL_SYN_ACKNOWLEDGED) == 0) {
+        return FIREWALL_TCP_OUT_OF_PLACE; /* a SYN is acknowledged by a SYN-ACK */
     }
     flags &= ~(uint32_t)FIREWALL_RESET;
     if (by_beginner) {

@@ -41,6 +41,7 @@ def test_simultaneous_open(make_box):
     firewall = Firewall(make_box)
     firewall.out(tcp("S"))
     firewall.back(answer(tcp("S"), "S"))
+    firewall.refused("trusted", tcp("A"), "tcp_out_of_state")
     firewall.out(tcp("SA"))
     firewall.back(answer(tcp("S"), "SA"))
     firewall.out(tcp("A"), tcp("PA"))
@@ -56,6 +57,15 @@ def test_a_connection_from_its_begin_to_its_end(make_box):
     firewall.out(tcp("FA"))
     firewall.back(answer(tcp("A"), "PA"), answer(tcp("A"), "FA"))
     firewall.out(tcp("A"), tcp("R"))
+
+
+def test_a_connection_that_is_refused_ends_at_once(make_box):
+    firewall = Firewall(make_box, policy="initiated")
+    firewall.out(tcp("S"))
+    firewall.refused("trusted", tcp("R"), "tcp_out_of_state")  # there is nothing to reset yet
+    firewall.refused("untrusted", answer(tcp("S"), "R"), "tcp_out_of_state")  # nor acknowledged
+    firewall.back(answer(tcp("S"), "RA"))
+    firewall.refused("untrusted", answer(tcp("S")), "tcp_no_flow")
 
 
 @pytest.mark.parametrize("end", ["fin", "reset"])
