@@ -41,7 +41,9 @@ class Firewall:
             **options,
         }
         self.box = make_box(
-            pipeline=[("firewall", settings)], ports=["trusted", "untrusted"], workers=workers
+            pipeline=[("firewall", settings)],
+            ports=["trusted", "untrusted"],
+            workers=workers,
         )
 
     def send(self, port: str, *packets: Packet | bytes) -> list[bytes]:

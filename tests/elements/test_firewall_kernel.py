@@ -129,7 +129,7 @@ def connection(packet: Packet) -> frozenset[object]:
         return frozenset(ends)
     quoted = bytes(packet.lastlayer())[8 if isinstance(packet, IPv6) else 0 :]
     at = {0x45: (9, 12, 16, 20), 0x60: (6, 8, 24, 40)}.get(quoted[0] if quoted else 0)
-    if at is None or quoted[at[0] : at[0] + 1] != b"\x06":
+    if at is None or len(quoted) < at[3] + 4 or quoted[at[0]] != 6:
         return frozenset()
     header = (IP if quoted[0] == 0x45 else IPv6)(quoted)
     ports = [int.from_bytes(quoted[at[3] + place : at[3] + place + 2], "big") for place in (0, 2)]

@@ -89,6 +89,20 @@ def test_silence_ends_a_flow(make_box, option, seconds, packets, last):
     firewall.refused("untrusted", last, reason)
 
 
+def test_flows_of_one_age_end_together_though_ticks_do_bounded_work(make_box):
+    firewall = Firewall(make_box, workers=1, pending_timeout=1)
+    flows = [udp(sport=sport) for sport in range(1, 1201)]
+    errors = [ether(error(flow, 3)) for flow in flows]
+    assert len(firewall.send("trusted", *flows)) == 1200
+    firewall.advance(0.97)
+    alive = []
+    for _ in range(8):
+        firewall.advance(0.01)
+        alive.append(len(firewall.send("untrusted", *errors)))
+    assert alive[0] == 1200 and alive[-1] == 0
+    assert set(alive) == {0, 1200}
+
+
 def test_packets_of_either_side_put_off_the_end(make_box):
     firewall = Firewall(make_box, udp_timeout=10)
     firewall.out(udp())
