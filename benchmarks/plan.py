@@ -107,7 +107,7 @@ def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
     for element in ("forward", "nat"):
         for size in throughput.SIZES:
             yield size_step(element, size, few)
-    for element in ELEMENTS:
+    for element in ("forward", "monitor", "nat"):
         yield pipelined_step(element, 10_000, min(rounds, 3))
     yield Step("shared state, 2 workers", 2 + rounds * 0.4,
                lambda: {"shared": {"2": shared.measure(2, rounds)}})  # fmt: skip
