@@ -40,6 +40,7 @@ class Firewall:
             "rules": OUTWARD if rules is None else rules,
             **options,
         }
+        self._drops: dict[str, int] = {}
         self.box = make_box(
             pipeline=[("firewall", settings)],
             ports=["trusted", "untrusted"],
@@ -63,19 +64,19 @@ class Firewall:
         self._pass("untrusted", packets)
 
     def _pass(self, port: str, packets: tuple[Packet | bytes, ...]) -> None:
-        for packet in packets:
-            frame = packet if isinstance(packet, bytes) else ether(packet)
-            assert self.send(port, frame) == [frame], f"{packet!r}: {self.drops()}"
+        frames = [packet if isinstance(packet, bytes) else ether(packet) for packet in packets]
+        passed = self.send(port, *frames)
+        assert sorted(passed) == sorted(frames), f"{packets!r}: {self.drops()}"
 
     def refused(self, port: str, packet: Packet | bytes, reason: str) -> None:
-        """Sends what has to be dropped, for this reason and no other."""
-        before = self.drops()
+        """Sends what has to be dropped, for this reason and no other since the last one."""
+        expected = {**self._drops, reason: self._drops.get(reason, 0) + 1}
         assert self.send(port, packet) == []
-        after = self.drops()
-        assert after == {**before, reason: before.get(reason, 0) + 1}
+        assert self.drops() == expected
 
     def drops(self) -> dict[str, int]:
-        return dict(self.box.drops().get("firewall", {}))
+        self._drops = dict(self.box.drops().get("firewall", {}))
+        return self._drops
 
     def advance(self, seconds: float) -> None:
         self.box.advance(seconds)

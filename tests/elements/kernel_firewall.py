@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
@@ -25,7 +26,7 @@ from scapy.packet import Packet
 
 from ftmb.lab import namespaces
 
-PATIENCE_S = 1.0
+PATIENCE_S = 2.0
 ETH_P_ALL = 3
 MARK_PORT = 9  # of the frame that always passes
 ATTEMPTS_MAX = 6
@@ -99,8 +100,21 @@ class KernelFirewall:
                 wire = namespaces.call(self.hosts, partial(self._open, side))
                 exits.callback(wire.close)
                 self._sockets[side] = wire
+            self._wait_for_wires()
             self._exits = exits.pop_all()
         return self
+
+    def _wait_for_wires(self) -> None:
+        """A link that was brought up carries frames a little later, and later on a busy machine."""
+        deadline = time.monotonic() + PATIENCE_S
+        waiting = list(BOX)
+        while waiting:
+            assert time.monotonic() < deadline, "the wires carry nothing"
+            try:
+                self.pass_on(waiting[-1], bytes(mark(waiting[-1], 0)), timeout_s=0.05)
+                waiting.pop()
+            except TimeoutError:
+                pass
 
     def __exit__(
         self,
@@ -159,10 +173,9 @@ class KernelFirewall:
     def _open(side: str) -> socket.socket:
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         wire.bind((side, 0))
-        wire.settimeout(PATIENCE_S)
         return wire
 
-    def pass_on(self, side: str, packet: bytes) -> list[bytes]:
+    def pass_on(self, side: str, packet: bytes, timeout_s: float = PATIENCE_S) -> list[bytes]:
         """What arrived of an IP packet on the other side."""
         self._count += 1
         end = bytes(mark(side, self._count))
@@ -172,13 +185,15 @@ class KernelFirewall:
         arrived: list[bytes] = []
         other = self._other(side)
         to_host = bytes.fromhex(NEIGHBOUR[other].replace(":", ""))
+        self._sockets[other].settimeout(timeout_s)
         while True:
             raw, address = self._sockets[other].recvfrom(65536)
             if address[2] == socket.PACKET_OUTGOING or raw[:6] != to_host:
                 continue
-            if raw[36:38] == MARK_PORT.to_bytes(2, "big") and raw.endswith(end[-8:]):
+            if raw[36:38] != MARK_PORT.to_bytes(2, "big"):
+                arrived.append(raw[14:])
+            elif raw.endswith(end[-8:]):
                 break
-            arrived.append(raw[14:])
         return arrived
 
     @staticmethod
