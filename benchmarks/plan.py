@@ -22,7 +22,7 @@ from benchmarks import (
     throughput,
 )
 
-ELEMENTS = ("forward", "monitor", "nat")
+ELEMENTS = ("forward", "monitor", "nat", "firewall")
 MATRIX = (
     *((element, flows) for flows in (10_000, 1_000_000) for element in ELEMENTS),
     *(("nat", flows) for flows in (1_000, 100_000, 10_000_000)),
@@ -107,7 +107,7 @@ def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
     for element in ("forward", "nat"):
         for size in throughput.SIZES:
             yield size_step(element, size, few)
-    for element in ELEMENTS:
+    for element in ("forward", "monitor", "nat"):
         yield pipelined_step(element, 10_000, min(rounds, 3))
     yield Step("shared state, 2 workers", 2 + rounds * 0.4,
                lambda: {"shared": {"2": shared.measure(2, rounds)}})  # fmt: skip

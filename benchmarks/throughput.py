@@ -21,6 +21,13 @@ from benchmarks.spread import limits, median, ratio
 from benchmarks.traffic import Traffic, flows, imix_flows, sized_flows
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "firewall": {
+        "trusted": "inside",
+        "untrusted": "outside",
+        "rules": ["allow any"],
+        "flows_max": 1 << 21,
+        "pending_max": 1 << 21,
+    },
     "forward": {"first": "inside", "second": "outside"},
     "monitor": {"first": "inside", "second": "outside", "hosts_max": 1 << 20},
     "nat": {
@@ -43,6 +50,8 @@ def options_of(element: str, flow_count: int) -> dict[str, Any]:
     if element == "nat" and flow_count > FLOWS_OF_FEW_ADDRESSES:
         sessions = min(SESSIONS_MAX, flow_count * 5 // 4)
         options |= {"external": MANY_EXTERNAL, "sessions_max": sessions}
+    if element == "firewall" and flow_count > options["flows_max"]:
+        options |= {"flows_max": SESSIONS_MAX, "pending_max": SESSIONS_MAX}
     return options
 
 

@@ -26,6 +26,8 @@ packages=(
     nftables conntrack conntrackd keepalived
     # counts instructions and missed lines where there are no hardware counters (benchmarks/limits/)
     valgrind
+    # captures of real traffic that its tests use (pcap/*.pcap), and ours
+    golang-github-google-gopacket-dev
     # loading kernel modules, process tables, the list of files that lint reads
     kmod procps ca-certificates git
 )

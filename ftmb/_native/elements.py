@@ -19,6 +19,9 @@ from ftmb._native.check import check, ffi, lib, text
 NANOSECONDS = 1_000_000_000
 ERROR_SIZE = 256
 
+# Where in an element's table, such as ("rules", 2), or () for the whole; and what is wrong there.
+Problem = tuple[tuple[str | int, ...], str]
+
 
 @dataclass(frozen=True)
 class Option:
@@ -142,8 +145,8 @@ def _parse(config: Any, raw: Any, value: object) -> str | None:
     return None
 
 
-def _set(config: Any, raw: Any, value: object, ports: Sequence[str]) -> list[str]:
-    """Puts one option's value into the struct; messages for what is wrong with it."""
+def _set(config: Any, raw: Any, value: object, ports: Sequence[str]) -> list[Problem]:
+    """Puts one option's value into the struct; what is wrong with it, by its place below it."""
     problem: str | None = None
     match TYPES[raw.type]:
         case "unsigned":
@@ -162,10 +165,11 @@ def _set(config: Any, raw: Any, value: object, ports: Sequence[str]) -> list[str
         case "text":
             problem = _parse(config, raw, value)
         case _ if isinstance(value, list | tuple):
-            return [found for item in value if (found := _parse(config, raw, item))]
+            found = [_parse(config, raw, item) for item in value]
+            return [((index,), message) for index, message in enumerate(found) if message]
         case _:
             problem = "must be a list of texts"
-    return [problem] if problem else []
+    return [((), problem)] if problem else []
 
 
 def _initial(raw: Any) -> object:
@@ -184,31 +188,37 @@ def _initial(raw: Any) -> object:
 
 def _fill(
     name: str, options: dict[str, object], ports: Sequence[str], workers: int
-) -> tuple[Any, list[tuple[str | None, str]]]:
+) -> tuple[Any, list[Problem]]:
     """The configuration struct, and everything that is wrong with the options."""
     element = raw_classes()[name]
     config = ffi.new("uint64_t[]", (element.config_size + 7) // 8 or 1)
-    problems: list[tuple[str | None, str]] = []
+    problems: list[Problem] = []
     known = {text(raw.name): raw for raw in _raw_options(element)}
-    problems += [(option, "is not an option of this element") for option in options.keys() - known]
+    unknown = options.keys() - known
+    problems += [((option,), "is not an option of this element") for option in unknown]
     for option, raw in known.items():
         if option in options:
-            problems += [(option, found) for found in _set(config, raw, options[option], ports)]
+            found = _set(config, raw, options[option], ports)
+            problems += [((option, *place), message) for place, message in found]
         elif raw.initial == ffi.NULL:
-            problems.append((option, "is required"))
+            problems.append(((option,), "is required"))
         elif (initial := _initial(raw)) != "":
-            problems += [(option, found) for found in _set(config, raw, initial, ports)]
+            problems += [((option,), message) for _, message in _set(config, raw, initial, ports)]
     if not problems and element.check != ffi.NULL:
         error = ffi.new("char[]", ERROR_SIZE)
         if element.check(config, workers, error, ERROR_SIZE) != 0:
-            problems.append((None, text(error)))
+            problems.append(((), text(error)))
     return config, problems
+
+
+def _named(place: tuple[str | int, ...]) -> str:
+    return str(place[0]) if place else "options"
 
 
 def check_options(
     element: str, options: dict[str, object], ports: Sequence[str], workers: int
-) -> list[tuple[str | None, str]]:
-    """Everything wrong with an element's options: (option or None for the whole, message)."""
+) -> list[Problem]:
+    """Everything wrong with an element's options; entries of a list are counted from 0."""
     return _fill(element, options, ports, workers)[1]
 
 
@@ -230,7 +240,7 @@ class Pipeline:
         for stage in stages:
             config, problems = _fill(stage["element"], stage["options"], ports, workers)
             if problems:
-                details = "; ".join(f"{option or 'options'} {what}" for option, what in problems)
+                details = "; ".join(f"{_named(place)} {what}" for place, what in problems)
                 raise ValueError(f"element {stage['element']}: {details}")
             self._configs.append(config)
             element = raw_classes()[stage["element"]]

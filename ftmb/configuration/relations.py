@@ -155,6 +155,6 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
         for key in options.keys() - known:
             problems.append(((*path, key), unknown("unknown key", key, known)))
         options = {key: value for key, value in options.items() if key in known}
-        for option, message in elements.check_options(name, options, ports, workers):
-            problems.append((path if option is None else (*path, option), message))
+        found = elements.check_options(name, options, ports, workers)
+        problems += [((*path, *place), message) for place, message in found]
     return problems

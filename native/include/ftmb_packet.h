@@ -122,6 +122,7 @@ struct ftmb_ip {
     uint8_t protocol;   /* of the transport header */
     bool fragment;      /* a part of a datagram, the first one or a later one */
     bool later;         /* not the first part: there is no transport header */
+    bool source_route;  /* IPv6: a routing header of type 0, which must not be used (RFC 5095) */
 };
 
 /*
@@ -154,6 +155,7 @@ static inline enum ftmb_ip_fault ftmb_parse_ipv4_at(const uint8_t *frame, uint32
     ip->protocol = header[9];
     ip->fragment = (fragment & 0x3fffU) != 0;
     ip->later = (fragment & 0x1fffU) != 0;
+    ip->source_route = false;
     return FTMB_IP_WHOLE;
 }
 
@@ -168,28 +170,31 @@ static inline enum ftmb_ip_fault ftmb_parse_ipv4(const uint8_t *frame, uint32_t 
     return ftmb_parse_ipv4_at(frame, length, FTMB_ETHERNET_SIZE, false, ip);
 }
 
-/* Walks the extension headers that may stand before the transport header. */
-static inline enum ftmb_ip_fault ftmb_parse_ipv6(const uint8_t *frame, uint32_t length,
-                                                 struct ftmb_ip *ip) {
-    if (length < FTMB_ETHERNET_SIZE) {
+/*
+ * An IPv6 header at `network`, and the extension headers that may stand before the transport
+ * header: hop-by-hop options, routing, fragment, destination options. Any other header counts as
+ * the transport's. `quoted` as above: cut off anywhere after its fixed header, but if that leaves
+ * no transport header in sight it is truncated.
+ */
+static inline enum ftmb_ip_fault ftmb_parse_ipv6_at(const uint8_t *frame, uint32_t length,
+                                                    uint32_t network, bool quoted,
+                                                    struct ftmb_ip *ip) {
+    if (length < network + FTMB_IPV6_SIZE) {
         return FTMB_IP_TRUNCATED;
     }
-    if (ftmb_load16(frame + 12) != FTMB_ETHER_TYPE_IPV6) {
-        return FTMB_IP_OTHER;
-    }
-    if (length < FTMB_ETHERNET_SIZE + FTMB_IPV6_SIZE) {
-        return FTMB_IP_TRUNCATED;
-    }
-    const uint8_t *header = frame + FTMB_ETHERNET_SIZE;
-    uint32_t at = FTMB_ETHERNET_SIZE + FTMB_IPV6_SIZE;
+    const uint8_t *header = frame + network;
+    uint32_t at = network + FTMB_IPV6_SIZE;
     uint32_t end = at + ftmb_load16(header + 4);
     if (header[0] >> 4 != 6) {
         return FTMB_IP_MALFORMED;
     }
     if (end > length) {
-        return FTMB_IP_TRUNCATED;
+        if (!quoted) {
+            return FTMB_IP_TRUNCATED;
+        }
+        end = length;
     }
-    *ip = (struct ftmb_ip){.network = FTMB_ETHERNET_SIZE, .end = (uint16_t)end, .version = 6};
+    *ip = (struct ftmb_ip){.network = (uint16_t)network, .end = (uint16_t)end, .version = 6};
     uint8_t next = header[6];
     for (uint32_t count = 0; count < FTMB_IPV6_EXTENSIONS_MAX; ++count) {
         bool fragment = next == 44;
@@ -207,6 +212,7 @@ static inline enum ftmb_ip_fault ftmb_parse_ipv6(const uint8_t *frame, uint32_t 
             ip->fragment = ip->fragment || (field & 0xfff9U) != 0; /* else an atomic fragment */
             ip->later = (field & 0xfff8U) != 0;
         }
+        ip->source_route = ip->source_route || (next == 43 && frame[at + 2] == 0);
         uint32_t size = fragment ? 8U : 8U + frame[at + 1] * 8U;
         next = frame[at];
         at += size;
@@ -215,6 +221,17 @@ static inline enum ftmb_ip_fault ftmb_parse_ipv6(const uint8_t *frame, uint32_t 
         }
     }
     return FTMB_IP_MALFORMED;
+}
+
+static inline enum ftmb_ip_fault ftmb_parse_ipv6(const uint8_t *frame, uint32_t length,
+                                                 struct ftmb_ip *ip) {
+    if (length < FTMB_ETHERNET_SIZE) {
+        return FTMB_IP_TRUNCATED;
+    }
+    if (ftmb_load16(frame + 12) != FTMB_ETHER_TYPE_IPV6) {
+        return FTMB_IP_OTHER;
+    }
+    return ftmb_parse_ipv6_at(frame, length, FTMB_ETHERNET_SIZE, false, ip);
 }
 
 /* Either version. */

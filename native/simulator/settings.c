@@ -73,6 +73,30 @@ static void add_nat(struct pipeline *pipeline, uint32_t workers) {
     }
 }
 
+static void add_firewall(struct pipeline *pipeline, uint32_t workers) {
+    const struct ftmb_element_class *element = element_named("firewall");
+    void *config = add(pipeline, element);
+    char error[256];
+    uint32_t flows = 16 + chance(16);
+    element_config_set(element, config, "trusted", 0);
+    element_config_set(element, config, "untrusted", 1);
+    element_config_set_text(element, config, "rules", "drop tcp any -> 198.51.100.8 port 81");
+    element_config_set_text(element, config, "rules", "allow any 10.0.0.0/8 -> any");
+    element_config_set_text(element, config, "rules", "allow from untrusted udp any -> any");
+    element_config_set(element, config, "policy", chance(3));
+    element_config_set(element, config, "flows_max", flows);
+    element_config_set(element, config, "pending_max", 1 + chance(flows));
+    element_config_set(element, config, "pending_timeout", 1);
+    element_config_set(element, config, "udp_timeout", 1);
+    element_config_set(element, config, "icmp_timeout", 1);
+    element_config_set(element, config, "tcp_established_timeout", 2);
+    element_config_set(element, config, "tcp_transitory_timeout", 1);
+    element_config_set(element, config, "tcp_closing_timeout", 1);
+    if (element->check(config, workers, error, sizeof(error)) != 0) {
+        simulation_fail("the firewall's configuration: %s", error);
+    }
+}
+
 static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers, uint32_t place) {
     pipeline->count = 0;
     if (place < 50) {
@@ -87,10 +111,14 @@ static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers, ui
         add_nat(pipeline, workers);
         return "nat";
     }
-    if (place < 95) {
+    if (place < 92) {
         add_nat(pipeline, workers);
         add_monitor(pipeline);
         return "nat, monitor";
+    }
+    if (place < 98) {
+        add_firewall(pipeline, workers);
+        return "firewall";
     }
     add_forward(pipeline);
     return "forward";

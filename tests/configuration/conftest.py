@@ -25,13 +25,13 @@ class FakeClass:
 
 def check_options(
     element: str, options: dict[str, Any], ports: list[str], workers: int
-) -> list[tuple[str | None, str]]:
-    problems: list[tuple[str | None, str]] = []
+) -> list[tuple[tuple[str | int, ...], str]]:
+    problems: list[tuple[tuple[str | int, ...], str]] = []
     for name, value in options.items():
         if value not in ports:
-            problems.append((name, f"found {value!r}; allowed: {', '.join(ports)}"))
+            problems.append(((name,), f"found {value!r}; allowed: {', '.join(ports)}"))
     if element == "nat" and "inside" not in options:
-        problems.append((None, "inside is missing"))
+        problems.append(((), "inside is missing"))
     return problems
 
 

@@ -29,9 +29,10 @@ INPUT_TIMEOUT_S = 60
 # The sources that each target is about; all others it merely passes through.
 AIMS = {
     "configuration": ["ftmb/configuration/*.py"],
+    "firewall": ["elements/firewall/*.c"],
     "messages": ["ftmb/processes/logger.py", "ftmb/processes/messages.py"],
     "nat": ["elements/nat/*.c"],
-    "options": ["elements/nat/nat_config.c"],
+    "options": ["elements/nat/nat_config.c", "elements/firewall/firewall_rules.c"],
     "output_logger": ["native/output_logger/*.c", "native/log/output_record.c"],
     "pipeline": ["elements/forward/*.c", "elements/monitor/*.c", "native/shared_state/*.c"],
     "pktgen": ["native/pktgen/*.c", "native/pktgen/*.h"],

@@ -31,10 +31,13 @@ static void steer_by_elements(const struct nat_config *config, const uint8_t *by
                               uint16_t length, uint8_t port, uint32_t workers) {
     const struct ftmb_element_class *element;
     for (uint32_t index = 0; (element = elements_at(index)) != NULL; index++) {
-        if (element->steer != NULL) { /* the NAT is the only one that has a rule */
-            MUST(strcmp(element->name, "nat") == 0);
-            uint32_t hash = steering_hash(bytes, length);
+        uint32_t hash = steering_hash(bytes, length);
+        if (element->steer != NULL && strcmp(element->name, "nat") == 0) {
             MUST(element->steer(config, workers, bytes, length, port, hash) < workers);
+        } else if (element->steer != NULL) { /* these need no more than the names of their ports */
+            void *empty = calloc(1, element->config_size);
+            MUST(element->steer(empty, workers, bytes, length, port & 1, hash) < workers);
+            free(empty);
         }
     }
 }

@@ -57,8 +57,33 @@ static void test_ipv6(void) {
     CHECK(ftmb_parse_ip(frame, 70, &ip) == FTMB_IP_WHOLE);
     CHECK(ip.fragment && ip.later && ip.transport == 62);
 
+    make_ipv6(frame, 43, 8 + 8); /* a routing header of type 0, and one of type 2 */
+    payload[0] = FTMB_PROTOCOL_UDP;
+    CHECK(ftmb_parse_ip(frame, 70, &ip) == FTMB_IP_WHOLE && ip.source_route);
+    payload[2] = 2;
+    CHECK(ftmb_parse_ip(frame, 70, &ip) == FTMB_IP_WHOLE && !ip.source_route);
+
     make_ipv6(frame, 0, 9 * 8); /* more extensions than are walked */
     CHECK(ftmb_parse_ip(frame, 54 + 72, &ip) == FTMB_IP_MALFORMED);
+}
+
+/* As an ICMPv6 error quotes a packet: anywhere in a frame, and cut off. */
+static void test_quoted_ipv6(void) {
+    uint8_t frame[256];
+    struct ftmb_ip ip;
+    make_ipv6(frame, FTMB_PROTOCOL_UDP, 100);
+    CHECK(ftmb_parse_ipv6_at(frame, 62, 14, false, &ip) == FTMB_IP_TRUNCATED);
+    CHECK(ftmb_parse_ipv6_at(frame, 62, 14, true, &ip) == FTMB_IP_WHOLE);
+    CHECK(ip.network == 14 && ip.transport == 54 && ip.end == 62);
+    CHECK(ftmb_parse_ipv6_at(frame, 54, 14, true, &ip) == FTMB_IP_WHOLE && ip.end == 54);
+    CHECK(ftmb_parse_ipv6_at(frame, 53, 14, true, &ip) == FTMB_IP_TRUNCATED);
+    CHECK(ftmb_parse_ipv6_at(frame, 62, 13, true, &ip) == FTMB_IP_MALFORMED);
+    frame[20] = 60; /* options, of which the end is not quoted */
+    frame[54] = FTMB_PROTOCOL_UDP;
+    frame[55] = 4;
+    CHECK(ftmb_parse_ipv6_at(frame, 62, 14, true, &ip) == FTMB_IP_TRUNCATED);
+    CHECK(ftmb_parse_ipv6_at(frame, 54 + 40, 14, true, &ip) == FTMB_IP_WHOLE);
+    CHECK(ip.transport == 94 && ip.end == 94);
 }
 
 /* Frames of their exact size on the heap, half of them with a plausible beginning. */
@@ -80,6 +105,9 @@ static void test_random_frames(void) {
         if (ftmb_parse_ip(frame, length, &ip) == FTMB_IP_WHOLE) {
             CHECK(ip.network < ip.transport && ip.transport <= ip.end && ip.end <= length);
             (void)ftmb_transport_whole(frame, &ip);
+        }
+        if (ftmb_parse_ipv6_at(frame, length, draw(60), true, &ip) == FTMB_IP_WHOLE) {
+            CHECK(ip.network < ip.transport && ip.transport <= ip.end && ip.end <= length);
         }
         free(frame);
     }
@@ -123,6 +151,7 @@ static void test_checksums(void) {
 int main(int count, char **arguments) {
     generator = count > 1 ? strtoull(arguments[1], NULL, 10) : 1;
     test_ipv6();
+    test_quoted_ipv6();
     test_random_frames();
     test_checksums();
     return 0;

@@ -37,6 +37,7 @@ TESTS = {
         "tests/native/test_address_resolution.py", "tests/native/test_pktgen.py",
         "tests/elements/test_monitor.py",
         "tests/elements/test_pipeline.py", "tests/elements/test_nat_malformed.py",
+        "tests/elements/test_firewall_malformed.py",
     ],
     "thread": [
         "tests/native/test_threads.py",
