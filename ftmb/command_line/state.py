@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ftmb.state import State
 
 ROWS_SHOWN = 20
+WIDTH_MAX = 1000
 
 
 @click.group()
@@ -149,15 +150,16 @@ def _print(part: polars.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table()
+    drawn = Table(box=None, pad_edge=False)
     for name, kind in part.schema.items():
         drawn.add_column(name, justify="right" if kind.is_numeric() else "left")
     for row in part.iter_rows():
         drawn.add_row(*(_text(value) for value in row))
-    Console().print(drawn)
+    # Wider than the terminal rather than cut short: addresses are there to be read and copied.
+    Console(width=WIDTH_MAX).print(drawn)
 
 
 def _text(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:,.2f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+        return f"{value:.2f}"
+    return str(value)
