@@ -105,11 +105,6 @@ class Channel:
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def ask(self, message: Message) -> Message:
-        """Sends and waits for the answer."""
-        self.send(message)
-        return self.hear()
-
     def hear(self) -> Message:
         """The next message; descriptors beside it, for which nobody asked, are closed."""
         message, descriptors = self.receive()

@@ -93,9 +93,17 @@ def fuzz(target: str, seconds: int) -> subprocess.CompletedProcess[str]:
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     command += [f"-rss_limit_mb={RSS_LIMIT_MIB + peak_mib}"]
     command += [f"-max_total_time={seconds}", str(found)] if seconds else ["-runs=0"]
-    return subprocess.run(
-        [*command, str(seeds(target))], cwd=ROOT, capture_output=True, text=True, errors="replace"
-    )
+    command += [str(seeds(target))]
+    # A fuzzer ends without tidying up after itself.
+    with tempfile.TemporaryDirectory(prefix="ftmb-fuzz-") as folder:
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": folder},
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
 
 
 def merge(target: str) -> None:

@@ -13,9 +13,10 @@ import pytest
 from ftmb._native.elements import Pipeline
 from ftmb._native.process import Process
 from ftmb._native.tables import CopyError, StateCopy, tables_of
+from tests.native.test_succession import MONITOR, Stepped, stepped
 from tests.native.test_threads import LiveBox, become_master, live_box, snapshot_into
 
-__all__ = ["live_box"]  # a fixture
+__all__ = ["live_box", "stepped"]  # fixtures
 
 COPIES = 60
 PACKETS = 200_000_000  # more than will be needed
@@ -79,6 +80,31 @@ def test_a_copy_is_the_state_between_two_records(
     assert len(set(seen)) > COPIES // 4, "it must have been replaying meanwhile"
     box.ports[0].send(0)
     assert not box.logger.master_is_rejected()
+
+
+def test_a_copy_waits_for_what_is_committed_and_holds_nobody_up(
+    stepped: Callable[..., Stepped], memory: Callable[[Process], mmap.mmap | None]
+) -> None:
+    """Nobody steps the standby meanwhile, so it cannot get there; nor is it stopped by that."""
+    box = stepped(MONITOR, workers=2)
+    (master, master_peer), (standby, standby_peer) = box.replica(1), box.replica(2)
+    box.logger.change_master(master_peer)
+    box.logger.set_standby(standby_peer)
+    standby.begin()
+    box.run(master, 4)
+    box.arrive(0, 64, size=60)
+    box.run(master, 8)
+    assert box.logger.committed() != standby_peer.replayed()
+    assert memory(standby) is None
+    box.arrive(64, 64, size=60)  # beyond where it was to halt
+    box.run(master, 8)
+    box.run(standby, 32)
+    assert box.logger.committed() == standby_peer.replayed()
+    mapped = memory(standby)
+    assert mapped is not None
+    copy = StateCopy(mapped, box.pipeline)
+    assert copy.rows(0, TOTALS, 0)["packets"][0] == 128
+    copy.close()
 
 
 def test_a_copy_of_something_else_is_refused(
