@@ -13,9 +13,9 @@
  * in the arena from `init_*` to the end of the box; the arena must hold no pointer out of it (and
  * the containers in native/arena/ use indices, so that it holds no pointer at all).
  *
- * Threads: `process` and `tick` run on one worker and may touch the worker's own state freely;
- * shared state only between ftmb_shared_acquire() and ftmb_shared_release(). `steer` runs in the
- * input logger, which has no state of any element: configuration only.
+ * Threads: `process`, `tick` and `command` run on one worker and may touch the worker's own state
+ * freely; shared state only between ftmb_shared_acquire() and ftmb_shared_release(). `steer` and
+ * `check_command` run in the logger process, which has no state of any element: configuration only.
  */
 #ifndef FTMB_ELEMENT_H
 #define FTMB_ELEMENT_H
@@ -53,6 +53,7 @@ struct ftmb_context {
     const void *config; /* the element's configuration struct, filled from the TOML */
     void *state;        /* what init_worker returned for this worker */
     void *shared;       /* what init_shared returned, or NULL */
+    void *scratch;      /* what init_scratch returned, or NULL */
 };
 
 /* A number from the worker's generator, whose state is part of the arena (xoshiro256++). */
@@ -114,6 +115,20 @@ struct ftmb_option {
     int (*parse)(void *config, const char *text, char *error, size_t error_size);
 };
 
+/* Which worker must get a packet, for an element without a `steer` of its own. */
+enum ftmb_steering {
+    FTMB_STEERING_FLOW, /* both directions of a 5-tuple the same one: private state of flows */
+    FTMB_STEERING_ANY,  /* any will do */
+};
+
+/* What an operator can tell a running element: `ftmb command BOX ELEMENT NAME ARGUMENTS...`. */
+struct ftmb_command {
+    const char *name;      /* the first word of the text */
+    const char *arguments; /* how to write them, such as "ADDRESS [weight NUMBER]" */
+    const char *help;      /* one line */
+};
+#define FTMB_COMMAND_SIZE_MAX 256U /* bytes of the text, its end included */
+
 /* The constant table in which every element ends. */
 struct ftmb_element_class {
     const char *name;
@@ -124,6 +139,9 @@ struct ftmb_element_class {
     const char *const *drop_reasons;   /* NULL-terminated, snake_case; may be NULL */
     const struct ftmb_table
         *tables; /* that can be looked at; ends with .name = NULL; may be NULL */
+    const struct ftmb_command *commands; /* ends with .name = NULL; may be NULL */
+    enum ftmb_steering steering;
+    bool rewrites; /* addresses or ports: what stands on either side sees another flow */
     /* The configuration as a whole; 0, or -1 with a message. Optional. */
     int (*check)(const void *config, uint32_t workers, char *error, size_t error_size);
     /* 0 or -ENOMEM. Both optional; workers are initialised in order after the shared part. */
@@ -131,8 +149,17 @@ struct ftmb_element_class {
                        void **shared);
     int (*init_worker)(struct ftmb_arena *arena, const void *config, uint32_t worker,
                        uint32_t workers, void *shared, void **state);
-    /* Which worker takes a frame; NULL: symmetric hash of the 5-tuple. Only the pipeline's first
-     * element is asked. The frame may be malformed: any worker will do, but none out of range. */
+    /*
+     * Memory that is no state, in each process anew: what is in it when a call returns must not
+     * matter, as a library's workspace. It may hold anything, also pointers; `config` may be added
+     * to (what a library compiles from it), and is let go by `release_config`. 0 or -errno. Called
+     * for one worker after the other before any of them runs, and not in the logger process.
+     */
+    int (*init_scratch)(void *config, uint32_t worker, uint32_t workers, void **scratch);
+    void (*free_scratch)(void *scratch);
+    void (*release_config)(void *config);
+    /* Which worker takes a frame; NULL: symmetric hash of the 5-tuple. One element of a box may
+     * have such a rule. The frame may be malformed: any worker will do, but none out of range. */
     uint32_t (*steer)(const void *config, uint32_t workers, const uint8_t *frame, uint16_t length,
                       uint8_t port_in, uint32_t hash);
     /* `count` packets (1 .. FTMB_BURST_MAX), none of them dropped before. The element sets
@@ -141,6 +168,12 @@ struct ftmb_element_class {
     void (*process)(struct ftmb_context *context, struct ftmb_packet **packets, uint32_t count);
     /* Every 10 ms of input time, on every worker. Optional. */
     void (*tick)(struct ftmb_context *context);
+    /* A command is an entry of every worker's log: each worker gets it once, at its own place
+     * there, across any number of failovers. `check_command` says beforehand what is wrong with
+     * the text, 0 or -1 with a message; it sees no state, so `command` must bear what does not fit
+     * the state (and leave it as it is). Both or none. */
+    int (*check_command)(const void *config, const char *text, char *error, size_t error_size);
+    void (*command)(struct ftmb_context *context, const char *text);
 };
 
 #endif
