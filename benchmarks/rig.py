@@ -18,9 +18,9 @@ from functools import cache
 from typing import Any
 
 from benchmarks.traffic import Traffic
-from ftmb._native.elements import Pipeline
 from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings
 from ftmb._native.memory import GeneratorPort, cycles
+from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import Process, ProcessSettings
 
 PORTS = ["inside", "outside"]

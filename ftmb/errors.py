@@ -36,3 +36,7 @@ class PktgenError(FtmbError):
 
 class StateError(FtmbError):
     """What was asked of a box's state is not there, or cannot be asked so."""
+
+
+class CommandError(FtmbError):
+    """A command to an element was not taken; nothing has changed."""

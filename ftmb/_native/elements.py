@@ -7,14 +7,13 @@ struct all follow from that table.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ftmb._native.check import check, ffi, lib, text
+from ftmb._native.check import ffi, lib, text
 
 NANOSECONDS = 1_000_000_000
 ERROR_SIZE = 256
@@ -37,6 +36,15 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Command:
+    """What a running element can be told."""
+
+    name: str
+    arguments: str
+    help: str
+
+
+@dataclass(frozen=True)
 class ElementClass:
     """What one element offers."""
 
@@ -45,6 +53,9 @@ class ElementClass:
     options: tuple[Option, ...]
     drop_reasons: tuple[str, ...]
     steers: bool  # it has a rule of its own for which worker gets a packet
+    needs_flows: bool  # both directions of a flow are to meet on one worker
+    rewrites: bool  # addresses or ports
+    commands: tuple[Command, ...]
 
 
 TYPES = {
@@ -85,6 +96,14 @@ def _option(raw: Any) -> Option:
     )
 
 
+def _commands(raw: Any) -> tuple[Command, ...]:
+    found: list[Command] = []
+    while raw.commands != ffi.NULL and raw.commands[len(found)].name != ffi.NULL:
+        command = raw.commands[len(found)]
+        found.append(Command(text(command.name), text(command.arguments), text(command.help)))
+    return tuple(found)
+
+
 @cache
 def raw_classes() -> dict[str, Any]:
     """The constant tables of all elements that are built in, by name."""
@@ -104,6 +123,9 @@ def element_classes() -> dict[str, ElementClass]:
             options=tuple(_option(option) for option in _raw_options(raw)),
             drop_reasons=strings(raw.drop_reasons),
             steers=raw.steer != ffi.NULL,
+            needs_flows=raw.steering == lib.FTMB_STEERING_FLOW,
+            rewrites=raw.rewrites,
+            commands=_commands(raw),
         )
         for name, raw in raw_classes().items()
     }
@@ -186,7 +208,7 @@ def _initial(raw: Any) -> object:
             return written.strip('"')
 
 
-def _fill(
+def filled(
     name: str, options: dict[str, object], ports: Sequence[str], workers: int
 ) -> tuple[Any, list[Problem]]:
     """The configuration struct, and everything that is wrong with the options."""
@@ -211,43 +233,8 @@ def _fill(
     return config, problems
 
 
-def _named(place: tuple[str | int, ...]) -> str:
-    return str(place[0]) if place else "options"
-
-
 def check_options(
     element: str, options: dict[str, object], ports: Sequence[str], workers: int
 ) -> list[Problem]:
     """Everything wrong with an element's options; entries of a list are counted from 0."""
-    return _fill(element, options, ports, workers)[1]
-
-
-class Pipeline:
-    """The elements of a box with their configuration, as the C code wants them."""
-
-    def __init__(
-        self, stages: Sequence[dict[str, Any]], ports: Sequence[str], workers: int
-    ) -> None:
-        self.names = tuple(stage["element"] for stage in stages)
-        steering = [name for name in self.names if raw_classes()[name].steer != ffi.NULL]
-        if len(steering) > 1:
-            raise ValueError(
-                f"the elements {' and '.join(steering)} each have a rule of their own for which "
-                "worker gets a packet; a pipeline can follow only one"
-            )
-        self.pointer = ffi.new("struct pipeline *")
-        self._configs: list[Any] = []
-        for stage in stages:
-            config, problems = _fill(stage["element"], stage["options"], ports, workers)
-            if problems:
-                details = "; ".join(f"{_named(place)} {what}" for place, what in problems)
-                raise ValueError(f"element {stage['element']}: {details}")
-            self._configs.append(config)
-            element = raw_classes()[stage["element"]]
-            check(lib.pipeline_add(self.pointer, element, config), "adding an element")
-        described = json.dumps([list(stages), list(ports), workers], sort_keys=True)
-        self.digest = int.from_bytes(hashlib.sha256(described.encode()).digest()[:8], "little")
-
-    def drop_names(self) -> list[tuple[str, tuple[str, ...]]]:
-        """For each stage, the element's name and its drop reasons in the order of C."""
-        return [(name, element_classes()[name].drop_reasons) for name in self.names]
+    return filled(element, options, ports, workers)[1]

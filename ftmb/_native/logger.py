@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftmb._native.check import check, created, ffi, lib
-from ftmb._native.elements import Pipeline
+from ftmb._native.pipeline import Pipeline
 from ftmb.priority import BACKGROUND_NICE, come_first
 
 RELEASE_MODES = {
@@ -240,6 +240,17 @@ class Logger:
     def discard_input(self) -> None:
         """With no master: the next one begins behind what was logged by now."""
         lib.logger_discard_input(self.pointer)
+
+    def command(self, place: int, text: str) -> list[int] | None:
+        """Tells the element at this place of the pipeline; None: the logs are full now.
+
+        The command's number in the input log of each worker. Nothing checks the text here: see
+        Pipeline.command_problem().
+        """
+        sequences = ffi.new("uint64_t[]", self.settings.workers)
+        if not lib.logger_command(self.pointer, place, text.encode(), sequences):
+            return None
+        return list(sequences)
 
     def checkpoint(self, records: Sequence[int]) -> bool:
         """Release "checkpoint": a snapshot with these records, one for each worker, is complete.

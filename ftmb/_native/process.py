@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftmb._native.check import NativeError, check, ffi, lib
-from ftmb._native.elements import Pipeline
 from ftmb._native.logger import IDLE_STRATEGIES, PAL_MODES
+from ftmb._native.pipeline import Pipeline
 
 ARENA_ADDRESS: int = lib.ARENA_ADDRESS
 PAGES_VERSION: int = lib.PAGES_VERSION

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ftmb._native.check import check, ffi, lib, text
-from ftmb._native.elements import Pipeline, raw_classes, strings
+from ftmb._native.elements import raw_classes, strings
+from ftmb._native.pipeline import Pipeline
 
 FIELD_TYPES = {
     lib.FTMB_FIELD_NUMBER: "number",
@@ -128,7 +129,7 @@ class StateCopy:
 
     def rows(self, place: int, number: int, worker: int) -> Rows:
         """The rows in use of table `number` of the element at this place of the pipeline."""
-        table = tables_of(self.pipeline.names[place])[number]
+        table = tables_of(self.pipeline.elements[place])[number]
         first = ffi.new("const void **")
         count = lib.state_copy_rows(self._raw, place, number, worker, first)
         if count == -errno.EPROTO:

@@ -12,6 +12,7 @@ import click
 
 import ftmb as package
 from ftmb.command_line import ExitStatus
+from ftmb.command_line.command import command
 from ftmb.command_line.pktgen import pktgen
 from ftmb.command_line.simulate import simulate
 from ftmb.command_line.soak import soak
@@ -52,6 +53,7 @@ def ftmb() -> None:
     """
 
 
+ftmb.add_command(command)
 ftmb.add_command(pktgen)
 ftmb.add_command(simulate)
 ftmb.add_command(soak)

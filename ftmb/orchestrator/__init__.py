@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ftmb.errors import NotRunningError, StartError, StopError
+from ftmb.errors import CommandError, NotRunningError, StartError, StopError
 from ftmb.orchestrator import crash_points, members
 from ftmb.orchestrator.folder import (
     CONFIGURATION_NAME,
@@ -198,10 +198,28 @@ def copy_state(name: str, descriptor: int) -> dict[str, Any]:
     return answer
 
 
+def command(name: str, element: str, text: str) -> str | None:
+    """Tells a running element something; None when all workers have carried it out, or why they
+    have not yet. CommandError: it was not taken, and nothing has changed."""
+    answer = _ask(name, {"kind": "command", "element": element, "text": text})
+    if not answer["ok"]:
+        raise CommandError(f"box '{name}': {answer['reason']}")
+    reason: str | None = answer["reason"]
+    return reason
+
+
+def configuration_of(name: str) -> dict[str, Any]:
+    """What a box that runs or ran here was started with. NotRunningError when there is none."""
+    try:
+        found: dict[str, Any] = json.loads((box_folder(name) / CONFIGURATION_NAME).read_text())
+    except FileNotFoundError as error:
+        raise NotRunningError(f"no box '{name}' is running here") from error
+    return found
+
+
 def start_again(name: str, crash_at: str | None = None) -> None:
     """The same as `start`, for a box that runs or ran here, with the configuration that it has."""
-    configuration = json.loads((box_folder(name) / CONFIGURATION_NAME).read_text())
-    start(configuration, foreground=False, crash_at=crash_at)
+    start(configuration_of(name), foreground=False, crash_at=crash_at)
 
 
 def crash_at(name: str, point: str) -> int:

@@ -26,12 +26,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from ftmb._native.elements import Pipeline
 from ftmb._native.logger import Logger, Peer
+from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import PAGES_VERSION
 from ftmb.priority import LOGGER_NICE, choose_idle, come_first, session_comes_first
 from ftmb.processes import modes, ports
 from ftmb.processes.arming import arm, note_armed
+from ftmb.processes.commands import Commands
 from ftmb.processes.journal import note
 from ftmb.processes.messages import (
     Channel,
@@ -41,6 +42,7 @@ from ftmb.processes.messages import (
     Server,
     whole_number,
     whole_numbers,
+    written_descriptor,
 )
 from ftmb.processes.namespace import enter_network_namespace
 from ftmb.processes.orchestrator_link import OrchestratorLink
@@ -52,6 +54,7 @@ from ftmb.recovery.replicas import ReplicaHandle, Seat
 
 SOCKET_NAME = "control.sock"
 BUSY_LOOK_S = 0.001  # between looks while something is under way
+OPERATORS = {"orchestrate", "status", "state", "command", "crash at", "stop"}
 CALLS_MAX = 8  # connections of one process: nobody may use up the descriptors
 
 
@@ -60,15 +63,15 @@ class LoggerProcess:
 
     def __init__(self, run_directory: Path) -> None:
         self.run_directory = run_directory
-        self.configuration = json.loads((run_directory / "box.json").read_text())
+        text = (run_directory / "box.json").read_bytes()
+        self.configuration = json.loads(text)
+        self.configuration_file = written_descriptor("ftmb-configuration", text)
         enter_network_namespace(self.configuration["network_namespace"])
         workers = self.configuration["workers"]["count"]
-        names = [port["name"] for port in self.configuration["ports"]]
         self.idle = choose_idle(self.configuration)
         self.wants_standby = self.configuration["protection"] == "standby"
         settings = modes.logger_settings(self.configuration, self.idle.logger)
-        pipeline = Pipeline(self.configuration["pipeline"], names, workers)
-        self.logger = Logger(settings, pipeline)
+        self.logger = Logger(settings, Pipeline.of(self.configuration))
         bound = self.configuration["heartbeat"]["bound_ms"] / 1000
         self.protection = Protection(
             self.logger,
@@ -87,6 +90,7 @@ class LoggerProcess:
         self.orchestrator = OrchestratorLink(self.protection)
         self.must_stop = False
         self.state_copies = StateCopies()
+        self.commands = Commands(self.logger)
         self.preparing: dict[Channel, int] = {}  # replicas whose memory is being made
         self.made_peers: SimpleQueue[tuple[Channel, Future[Peer]]] = SimpleQueue()
         self.made_event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -129,7 +133,7 @@ class LoggerProcess:
             port.close()
 
     def _serve(self, server: Server) -> None:
-        settled = self.protection.is_settled()
+        settled = self.protection.is_settled() and not self.commands.is_waiting()
         for key, _ in self.selector.select(self.steady_look if settled else BUSY_LOOK_S):
             if key.fileobj is server:
                 self._accept(server)
@@ -142,6 +146,7 @@ class LoggerProcess:
                 self._read(key.data)
         self.protection.look(time.monotonic())
         self.protection.advance()
+        self.commands.look(time.monotonic())
         self._forget_closed()
         self.orchestrator.ask_for_replicas()
         self.orchestrator.kill_what_stays()
@@ -203,9 +208,7 @@ class LoggerProcess:
                 self._hung_up(channel)
             case "state copied":
                 self.state_copies.done(channel, message)
-            case "orchestrate" | "status" | "state" | "crash at" | "stop" if self._is_replica(
-                channel
-            ):
+            case kind if kind in OPERATORS and self._is_replica(channel):
                 raise Refused("a replica does not command the box")
             case "orchestrate":
                 self.orchestrator.attach(channel, pid)
@@ -215,6 +218,8 @@ class LoggerProcess:
                 channel.send({"kind": "status", "status": status_of(self)})
             case "state":
                 self.state_copies.ask(channel, descriptors, self.protection.standby)
+            case "command":
+                self.commands.give(channel, message)
             case "crash at":
                 channel.send(arm(self.protection, message["point"]))
             case "armed":
@@ -263,17 +268,14 @@ class LoggerProcess:
         self.orchestrator.one_less_on_its_way()
         self.protection.spares.append(replica)
         replica.send(
-            {
-                "kind": "prepare",
-                "epoch": replica.epoch,
-                "configuration": self.configuration,
-            },
+            {"kind": "prepare", "epoch": replica.epoch},
             self._descriptors_for(replica),
         )
 
     def _descriptors_for(self, replica: ReplicaHandle) -> list[int]:
         page, *logs = self.logger.descriptors()
-        return [page, replica.peer.page_descriptor, *logs, *replica.peer.output_descriptors]
+        handed = [self.configuration_file, page, replica.peer.page_descriptor]
+        return [*handed, *logs, *replica.peer.output_descriptors]
 
     def _replica(self, channel: Channel, stage: Stage) -> ReplicaHandle:
         """The caller as a replica at this stage; Refused if it is none."""
@@ -291,6 +293,7 @@ class LoggerProcess:
             return  # closed on our side already
         self.selector.unregister(channel)
         self.state_copies.forget(channel)
+        self.commands.forget(channel)
         self.preparing.pop(channel, None)
         for replica in self.protection.alive():
             if replica.channel is channel:
@@ -309,6 +312,7 @@ class LoggerProcess:
             if key.data is not None and key.data[0].fileno() < 0:
                 self.selector.unregister(key.fileobj)
                 self.state_copies.forget(key.data[0])
+                self.commands.forget(key.data[0])
 
 
 def main(arguments: list[str]) -> int:

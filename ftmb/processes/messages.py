@@ -11,6 +11,7 @@ that answers them.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -22,6 +23,21 @@ MESSAGE_SIZE_MAX = 1 << 18
 DESCRIPTORS_MAX = 200
 CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 Message = dict[str, Any]
+
+
+def written_descriptor(name: str, data: bytes) -> int:
+    """A sealed memory file, for what is too long for a message."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    return descriptor
+
+
+def read_descriptor(descriptor: int) -> bytes:
+    """The whole of it; whoever else holds it may read it too."""
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
 
 class Refused(Exception):

@@ -15,6 +15,7 @@ It ends when the logger process hangs up, or when it finds itself fenced.
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import select
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ftmb._native import crash_points
-from ftmb._native.elements import Pipeline
+from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import (
     PAGES_VERSION,
     Process,
@@ -36,7 +37,7 @@ from ftmb._native.process import (
 from ftmb.priority import REPLICA_NICE, come_first, session_comes_first
 from ftmb.processes import memory_left
 from ftmb.processes.journal import note
-from ftmb.processes.messages import Channel, HungUp, Message
+from ftmb.processes.messages import Channel, HungUp, Message, read_descriptor
 from ftmb.processes.modes import is_protected_by_replay
 
 FENCE_CHECK_MS = 50
@@ -111,10 +112,10 @@ class ReplicaProcess:
         return self.process
 
     def _prepare(self, message: Message, descriptors: list[int]) -> None:
-        configuration = message["configuration"]
+        own_configuration, logger_page, process_page, *logs = descriptors
+        configuration = json.loads(read_descriptor(own_configuration))
         workers = configuration["workers"]["count"]
-        ports = [port["name"] for port in configuration["ports"]]
-        pipeline = Pipeline(configuration["pipeline"], ports, workers)
+        pipeline = Pipeline.of(configuration)
         settings = ProcessSettings(
             epoch=message["epoch"],
             workers=workers,
@@ -123,7 +124,6 @@ class ReplicaProcess:
             seed=int.from_bytes(os.urandom(8), "little"),
             pal=configuration["pal"],
         )
-        logger_page, process_page, *logs = descriptors
         process = Process(settings, pipeline, logger_page, process_page)
         process.attach_logs(
             logs[:workers], logs[workers : 2 * workers], logs[2 * workers : 3 * workers]

@@ -11,7 +11,6 @@ records. The master has no part in it.
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 from dataclasses import dataclass
@@ -22,10 +21,9 @@ import numpy as np
 from numpy.lib import recfunctions
 
 from ftmb import orchestrator
-from ftmb._native.elements import Pipeline
+from ftmb._native.pipeline import Pipeline
 from ftmb._native.tables import CopyError, Rows, StateCopy, Table, tables_of
 from ftmb.errors import NotRunningError, StateError
-from ftmb.orchestrator.folder import CONFIGURATION_NAME, box_folder
 
 WORKER = "worker"  # the field that is put before those of a table that each worker has
 
@@ -52,9 +50,10 @@ class State:
 
     def tables(self) -> list[Place]:
         """All that there is to see, in the order of the pipeline."""
+        pipeline = self._copy.pipeline
         return [
-            Place(place, element, number, table)
-            for place, element in enumerate(self._copy.pipeline.names)
+            Place(place, pipeline.names[place], number, table)
+            for place, element in enumerate(pipeline.elements)
             for number, table in enumerate(tables_of(element))
         ]
 
@@ -105,12 +104,7 @@ def _with_worker(rows: Rows, number: Any) -> Rows:
 
 def read(name: str) -> State:
     """Of the box of this name, as its standby has it now. NotRunningError when there is none."""
-    try:
-        configuration = json.loads((box_folder(name) / CONFIGURATION_NAME).read_text())
-    except FileNotFoundError as error:
-        raise NotRunningError(f"no box '{name}' is running here") from error
-    ports = [port["name"] for port in configuration["ports"]]
-    pipeline = Pipeline(configuration["pipeline"], ports, configuration["workers"]["count"])
+    pipeline = Pipeline.of(orchestrator.configuration_of(name))
     descriptor = os.memfd_create("ftmb-state", os.MFD_CLOEXEC)
     try:
         told = orchestrator.copy_state(name, descriptor)

@@ -213,6 +213,9 @@ static void serve_request(struct logger *logger) {
         logger->heir = request->next;
     } else if (kind == REQUEST_CHECKPOINT) {
         request->has_succeeded = output_logger_checkpoint(&logger->output, request->records);
+    } else if (kind == REQUEST_COMMAND) {
+        request->has_succeeded = input_logger_command(&logger->input, request->stage,
+                                                      request->command, request->sequences);
     } else if (kind == REQUEST_DISCARD_INPUT) {
         output_logger_discard_input(&logger->output);
     } else {
@@ -366,6 +369,15 @@ bool logger_checkpoint(struct logger *logger, const uint64_t *records) {
     memcpy(logger->request.records, records, logger->settings.workers * sizeof(*records));
     hand_over(logger, REQUEST_CHECKPOINT);
     return logger->request.has_succeeded;
+}
+
+bool logger_command(struct logger *logger, uint8_t stage, const char *text, uint64_t *sequences) {
+    struct logger_request *request = &logger->request;
+    request->stage = stage;
+    request->command = text;
+    hand_over(logger, REQUEST_COMMAND);
+    memcpy(sequences, request->sequences, logger->settings.workers * sizeof(*sequences));
+    return request->has_succeeded;
 }
 
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker) {

@@ -50,6 +50,7 @@ enum logger_request_kind {
     REQUEST_WATCH,
     REQUEST_CHECKPOINT,
     REQUEST_ARM,
+    REQUEST_COMMAND,
 };
 
 struct logger_request {
@@ -58,6 +59,9 @@ struct logger_request {
     bool has_succeeded;
     const struct process_page *page;    /* of the standby, or of the process to watch */
     uint64_t records[FTMB_WORKERS_MAX]; /* that the checkpoint holds */
+    const char *command;                /* text for the element at place `stage` */
+    uint8_t stage;
+    uint64_t sequences[FTMB_WORKERS_MAX]; /* of the command in each log */
 };
 
 /* A failover that the packet thread made by itself, for the control thread to take note of. */
@@ -135,6 +139,9 @@ void logger_discard_input(struct logger *logger);
 /* With RELEASE_CHECKPOINT: a complete snapshot holds these records, one for each worker; what they
  * send may leave. False: that cannot be. */
 bool logger_checkpoint(struct logger *logger, const uint64_t *records);
+
+/* Logs a command of an operator (input_logger_command()). False: the logs are full now. */
+bool logger_command(struct logger *logger, uint8_t stage, const char *text, uint64_t *sequences);
 
 /* Where in a worker's access log a new standby begins to read. */
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker);

@@ -32,6 +32,29 @@ static int init_worker(struct process *process, uint32_t index) {
     return worker->scratch == NULL ? -ENOMEM : 0;
 }
 
+/* Of all elements, one worker after the other; what was made stays to be freed if one fails. */
+static int init_scratch(struct process *process) {
+    int error = 0;
+    for (uint32_t stage = 0; stage < process->pipeline->count; stage++) {
+        const struct pipeline_stage *made = &process->pipeline->stages[stage];
+        for (uint32_t index = 0;
+             index < process->worker_count && made->element->init_scratch != NULL && error == 0;
+             index++) {
+            error = made->element->init_scratch(made->config, index, process->worker_count,
+                                                &process->workers[index].element_scratch[stage]);
+        }
+    }
+    return error;
+}
+
+static void free_scratch(struct worker *worker) {
+    for (uint32_t stage = 0; worker->pipeline != NULL && stage < worker->pipeline->count; stage++) {
+        if (worker->element_scratch[stage] != NULL) {
+            worker->pipeline->stages[stage].element->free_scratch(worker->element_scratch[stage]);
+        }
+    }
+}
+
 static int init_process(struct process *process, const struct process_settings *settings) {
     int error = arena_create(&process->arena, settings->arena_address, settings->workers,
                              settings->arena_part_size);
@@ -43,7 +66,7 @@ static int init_process(struct process *process, const struct process_settings *
     for (uint32_t index = 0; index < settings->workers && error == 0; index++) {
         error = init_worker(process, index);
     }
-    return error;
+    return error == 0 ? init_scratch(process) : error;
 }
 
 struct process *process_create(const struct process_settings *settings,
@@ -100,6 +123,7 @@ void process_destroy(struct process *process) {
         ring_detach(&worker->input);
         ring_detach(&worker->output);
         ring_detach(&worker->replay.access);
+        free_scratch(worker);
         free(worker->scratch);
     }
     arena_destroy(&process->arena);

@@ -53,6 +53,13 @@ struct ftmb_table {
     bool is_shared;
     ...;
 };
+enum ftmb_steering { FTMB_STEERING_FLOW, FTMB_STEERING_ANY, ... };
+struct ftmb_command {
+    const char *name;
+    const char *arguments;
+    const char *help;
+    ...;
+};
 struct ftmb_element_class {
     const char *name;
     const char *help;
@@ -61,9 +68,14 @@ struct ftmb_element_class {
     const struct ftmb_option *options;
     const char *const *drop_reasons;
     const struct ftmb_table *tables;
+    const struct ftmb_command *commands;
+    enum ftmb_steering steering;
+    bool rewrites;
     int (*check)(const void *config, uint32_t workers, char *error, size_t error_size);
     uint32_t (*steer)(const void *config, uint32_t workers, const uint8_t *frame, uint16_t length,
                       uint8_t port_in, uint32_t hash);
+    void (*release_config)(void *config);
+    int (*check_command)(const void *config, const char *text, char *error, size_t error_size);
     ...;
 };
 const struct ftmb_element_class *elements_at(uint32_t index);
@@ -74,6 +86,7 @@ const struct ftmb_element_class *elements_at(uint32_t index);
 #define FTMB_DROP_REASONS_MAX ...
 #define FTMB_FRAME_SIZE_MAX ...
 #define FTMB_BURST_MAX ...
+#define FTMB_COMMAND_SIZE_MAX ...
 #define ARENA_ADDRESS ...
 #define PAGES_VERSION ...
 
@@ -272,6 +285,7 @@ bool logger_take_succession(struct logger *logger, struct succession *succession
 void logger_open_ports(struct logger *logger);
 void logger_discard_input(struct logger *logger);
 bool logger_checkpoint(struct logger *logger, const uint64_t *records);
+bool logger_command(struct logger *logger, uint8_t stage, const char *text, uint64_t *sequences);
 uint64_t logger_committed(const struct logger *logger, uint32_t worker);
 bool logger_master_is_rejected(const struct logger *logger);
 uint64_t logger_access_start(const struct logger *logger, uint32_t worker);

@@ -55,12 +55,16 @@ uint64_t input_queue_end_of(const struct input_queue *queue, uint64_t sequence) 
     return queue->position - (uint64_t)(uint32_t)(head - end) * RING_ALIGNMENT;
 }
 
+static bool has_room(const struct input_queue *queue, uint16_t length) {
+    uint64_t used = queue->position - queue->retained_position;
+    return queue->ring.size - used >= ring_align(sizeof(struct input_record) + length) &&
+           queue->sequence - queue->retained_sequence < queue->capacity - 1;
+}
+
 /* Room for a record of `length` bytes, or NULL. */
 static struct input_record *reserve(struct input_queue *queue, uint16_t length) {
     uint64_t size = ring_align(sizeof(struct input_record) + length);
-    uint64_t used = queue->position - queue->retained_position;
-    if (queue->ring.size - used < size ||
-        queue->sequence - queue->retained_sequence >= queue->capacity - 1) {
+    if (!has_room(queue, length)) {
         return NULL;
     }
     struct input_record *record = ring_at(&queue->ring, queue->position);
@@ -165,4 +169,25 @@ uint32_t input_logger_poll(struct input_logger *logger, uint64_t now_ns) {
 void input_logger_again(struct input_logger *logger, uint8_t port, const uint8_t *bytes,
                         uint16_t length) {
     log_frame(logger, INPUT_AGAIN, port, bytes, length);
+}
+
+bool input_logger_command(struct input_logger *logger, uint8_t stage, const char *text,
+                          uint64_t *sequences) {
+    uint16_t length = (uint16_t)(strnlen(text, FTMB_COMMAND_SIZE_MAX - 1) + 1);
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        if (!has_room(&logger->queues[index], length)) {
+            return false;
+        }
+    }
+    for (uint32_t index = 0; index < logger->workers; index++) {
+        struct input_record *record = reserve(&logger->queues[index], length);
+        *record = (struct input_record){
+            .time_ns = logger->now_ns, .length = length, .port = stage, .kind = INPUT_COMMAND};
+        memcpy(record + 1, text, length - 1U);
+        *((char *)(record + 1) + length - 1) = 0;
+        sequences[index] = logger->queues[index].sequence;
+        POINT(INPUT_APPENDED, index, logger->queues[index].sequence);
+    }
+    publish(logger);
+    return true;
 }

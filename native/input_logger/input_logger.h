@@ -65,6 +65,13 @@ uint32_t input_logger_poll(struct input_logger *logger, uint64_t now_ns);
 /* A frame that was released with FTMB_PORT_AGAIN comes in as if by `port`. */
 void input_logger_again(struct input_logger *logger, uint8_t port, const uint8_t *bytes,
                         uint16_t length);
+/*
+ * A command for the element at place `stage` of the pipeline, into the log of every worker: text of
+ * at most FTMB_COMMAND_SIZE_MAX bytes, its end included. False: a log has no room, and it is in
+ * none. `sequences`: its number in each worker's log.
+ */
+bool input_logger_command(struct input_logger *logger, uint8_t stage, const char *text,
+                          uint64_t *sequences);
 /* Position behind record `sequence` (1-based count of records), which must still be retained. */
 uint64_t input_queue_end_of(const struct input_queue *queue, uint64_t sequence);
 

@@ -15,8 +15,9 @@
 
 enum input_kind {
     INPUT_PACKET = 0,
-    INPUT_TICK = 1,  /* no bytes; every INPUT_TICK_INTERVAL_NS on every queue */
-    INPUT_AGAIN = 2, /* a packet that an element sent to FTMB_PORT_AGAIN */
+    INPUT_TICK = 1,    /* no bytes; every INPUT_TICK_INTERVAL_NS on every queue */
+    INPUT_AGAIN = 2,   /* a packet that an element sent to FTMB_PORT_AGAIN */
+    INPUT_COMMAND = 3, /* text for the element at place `port` of the pipeline, with its end */
 };
 
 #define INPUT_TICK_INTERVAL_NS 10000000ULL

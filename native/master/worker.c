@@ -74,6 +74,7 @@ static void enter_stage(struct worker *worker, uint32_t stage, uint64_t now_ns) 
     worker->context.shared = arena_at(worker->arena, header->element_shared[stage]);
     worker->context.state =
         arena_at(worker->arena, header->element_state[stage][worker->context.worker]);
+    worker->context.scratch = worker->element_scratch[stage];
 }
 
 /* Runs the packets of builder slots [first, end) through every element. */
@@ -115,6 +116,22 @@ static void run_tick(struct worker *worker, const struct input_record *input) {
     worker_show_drops(worker);
 }
 
+static void run_command(struct worker *worker, const struct input_record *input) {
+    const struct pipeline *pipeline = worker->pipeline;
+    char text[FTMB_COMMAND_SIZE_MAX];
+    if (input->port >= pipeline->count || input->length == 0 || input->length > sizeof(text) ||
+        pipeline->stages[input->port].element->command == NULL) {
+        refuse_input(worker);
+    }
+    if (PLANTED(COMMAND_NOT_REPLAYED) && worker->mode == WORKER_REPLAY) {
+        return;
+    }
+    memcpy(text, input_record_bytes(input), input->length);
+    text[input->length - 1] = 0;
+    enter_stage(worker, input->port, input->time_ns);
+    pipeline->stages[input->port].element->command(&worker->context, text);
+}
+
 /* What the elements decided goes from the packets to the slots' headers. */
 static void write_back(struct record_builder *builder) {
     for (uint32_t index = 0; index < builder->slot_count; index++) {
@@ -138,10 +155,14 @@ void worker_build(struct worker *worker, uint8_t *record, uint32_t input_count) 
     for (uint32_t index = 0; index < input_count; index++) {
         const struct input_record *input = ring_at(&worker->input, worker->state->input_position);
         POINT(INPUT_READ, worker->context.worker, worker->state->input_position);
-        if (input->kind == INPUT_TICK) {
+        if (input->kind == INPUT_TICK || input->kind == INPUT_COMMAND) {
             run_batch(worker, first, builder->slot_count);
             CRASH_POINT(MASTER_MID_RECORD);
-            run_tick(worker, input);
+            if (input->kind == INPUT_TICK) {
+                run_tick(worker, input);
+            } else {
+                run_command(worker, input);
+            }
             first = builder->slot_count;
         } else {
             add_input(worker, input);

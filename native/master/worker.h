@@ -61,6 +61,7 @@ struct worker {
     uint64_t output_records; /* published in this log */
     struct replay replay;
     uint8_t *scratch; /* for the record of a replay, OUTPUT_RECORD_SIZE_MAX bytes */
+    void *element_scratch[FTMB_PIPELINE_MAX];
     struct record_builder builder;
     struct pal pals[RECORD_PALS_MAX];
     jmp_buf abandon;

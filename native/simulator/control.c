@@ -2,6 +2,7 @@
 #include "simulator/control.h"
 
 #include "host/snapshot.h"
+#include "simulator/commands.h"
 #include "simulator/observe.h"
 #include "simulator/replica.h"
 #include "simulator/schedule.h"
@@ -309,6 +310,7 @@ static void run_control(void *argument) {
             act(action);
             POINT(ACTED, action, 0);
         }
+        commands_give();
         POINT(WAITING, 0, 0);
     }
 }

@@ -37,7 +37,7 @@ void observe_begin(void) {
             simulation_expect(queue->inputs != NULL, "no memory for what is observed");
         }
         queue->input_bytes = queue->input_count = queue->release_count = 0;
-        queue->packets = queue->record_count = queue->cut_before = 0;
+        queue->packets = queue->commands = queue->record_count = queue->cut_before = 0;
     }
 }
 
@@ -87,6 +87,8 @@ static void input_appended(uint32_t index) {
         check_packet(record);
     } else if (record->kind == INPUT_TICK) {
         now.tick_ns[index] = record->time_ns;
+    } else if (record->kind == INPUT_COMMAND) {
+        queue->commands++;
     } else {
         add_release(FTMB_PORT_AGAIN | record->port,
                     digest_add(0, 0, 0, input_record_bytes(record), record->length));

@@ -48,7 +48,8 @@ struct observed_queue {
     uint64_t input_bytes;
     uint32_t input_count;
     uint32_t input_ends[INPUTS_MAX];
-    uint64_t packets; /* of the inputs, those that came from a port */
+    uint64_t packets;  /* of the inputs, those that came from a port */
+    uint64_t commands; /* likewise, those of the operator */
     uint64_t record_count;
     struct observed_record records[RECORDS_MAX]; /* by number */
     uint32_t release_count;

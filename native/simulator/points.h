@@ -70,6 +70,7 @@
     X(REPLAY_IGNORES_COUNT, "replay does not wait for the owner's count")                          \
     X(REPLAY_IGNORES_OWNERSHIP_EPOCH, "replay does not compare the ownership epoch")               \
     X(LIVE_BEFORE_ALL_FINISHED, "a worker goes live while another still replays")                  \
+    X(COMMAND_NOT_REPLAYED, "a command changes the master's state and not the standby's")          \
     X(TICK_BY_OWN_CLOCK, "ticks come from the worker's clock, not from the log")                   \
     X(TIME_BY_OWN_CLOCK, "a packet's time is the worker's, not the input logger's")                \
     X(RANDOM_OUTSIDE_ARENA, "the random generator's state is not part of the arena")               \

@@ -106,14 +106,41 @@ static void probe_tick(struct ftmb_context *context) {
     state->mixed = mix(state->mixed, touch(context, index, context->now_ns));
 }
 
+static const struct ftmb_command probe_commands[] = {
+    {.name = "mix", .arguments = "WORD", .help = "goes into all that follows"},
+    {.name = NULL},
+};
+
+static int probe_check_command(const void *config, const char *text, char *error,
+                               size_t error_size) {
+    (void)config;
+    (void)text;
+    (void)error;
+    (void)error_size;
+    return 0;
+}
+
+static void probe_command(struct ftmb_context *context, const char *text) {
+    const struct probe_config *config = context->config;
+    struct probe_state *state = context->state;
+    for (const char *letter = text; *letter != 0; letter++) {
+        state->mixed = mix(state->mixed, (uint64_t)*letter);
+    }
+    uint32_t index = (uint32_t)(state->mixed % config->variables);
+    state->mixed = mix(state->mixed, touch(context, index, context->now_ns));
+}
+
 const struct ftmb_element_class probe_class = {
     .name = "probe",
     .help = "every packet's bytes depend on the order of all accesses to shared state",
     .state_version = 1,
     .config_size = sizeof(struct probe_config),
     .drop_reasons = probe_drops,
+    .commands = probe_commands,
     .init_shared = probe_init_shared,
     .init_worker = probe_init_worker,
     .process = probe_process,
     .tick = probe_tick,
+    .check_command = probe_check_command,
+    .command = probe_command,
 };

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "log/digest.h"
+#include "simulator/commands.h"
 #include "simulator/control.h"
 #include "simulator/failures.h"
 #include "simulator/observe.h"
@@ -163,6 +164,7 @@ static void build(void) {
     simulation_expect(simulation.logger != NULL, "the loggers cannot be created");
     simulation.page = pages_map_logger(simulation.logger->page_descriptor, &error);
     simulation_expect(simulation.page != NULL, "the loggers' page cannot be mapped");
+    commands_begin();
     traffic_begin(simulation.logger);
     logger_expect_thread(simulation.logger);
     failures_draw();

@@ -29,6 +29,8 @@ static void *add(struct pipeline *pipeline, const struct ftmb_element_class *ele
     return config;
 }
 
+static const char *const probe_commands[] = {"mix one", "mix two", "mix three", NULL};
+
 static void add_probe(struct pipeline *pipeline) {
     struct probe_config *config = add(pipeline, &probe_class);
     config->variables = 1 + chance(PROBE_VARIABLES_MAX);
@@ -101,6 +103,7 @@ static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers, ui
     pipeline->count = 0;
     if (place < 50) {
         add_probe(pipeline);
+        simulation.settings.commands = probe_commands;
         return "probe";
     }
     if (place < 60) {

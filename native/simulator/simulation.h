@@ -53,7 +53,8 @@ struct settings {
     uint32_t busy_port; /* one in so many frames finds the port busy; 0: never */
     uint32_t spawn_delay; /* rounds of the control thread before a new replica is there */
     enum pal_mode pals;
-    enum release_mode release; /* RELEASE_PARALLEL or RELEASE_NONE */
+    enum release_mode release;   /* RELEASE_PARALLEL or RELEASE_NONE */
+    const char *const *commands; /* that the first element may be told, NULL-terminated; or NULL */
     bool is_armed; /* the packet thread makes the standby follow a dead master by itself */
 };
 

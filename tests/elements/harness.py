@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ftmb._native.elements import Pipeline
 from ftmb._native.logger import WORKER_DROPS, Logger, LoggerSettings, Peer
 from ftmb._native.memory import MemoryPort
+from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import Process, ProcessSettings
 
 TICK_NS = 10_000_000
@@ -84,6 +84,13 @@ class Box:
     def inject(self, port: str, frame: bytes) -> None:
         """Puts a frame where the input logger will find it."""
         self.ports[port].push(bytes(frame))
+
+    def command(self, element: int | str, text: str) -> None:
+        """Tells an element, by its place or name, something: an entry of every worker's log."""
+        place = element if isinstance(element, int) else self.pipeline.names.index(element)
+        problem = self.pipeline.command_problem(place, text)
+        assert problem is None, problem
+        assert self.logger.command(place, text) is not None, "the logs are full"
 
     def step(self) -> None:
         """One round of the loggers."""

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ftmb._native.elements import Pipeline
+from ftmb._native.pipeline import Pipeline
 from ftmb.configuration import load, parse
 from ftmb.errors import ConfigurationError
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ftmb._native.elements import Pipeline
 from ftmb._native.logger import Logger, LoggerSettings
+from ftmb._native.pipeline import Pipeline
 from tests.elements.harness import Box
 from tests.native.test_logger import FORWARD, PORTS, frame, numbers
 

@@ -13,9 +13,9 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from ftmb._native.elements import Pipeline
 from ftmb._native.logger import Logger, LoggerSettings
 from ftmb._native.memory import MemoryPort
+from ftmb._native.pipeline import Pipeline
 from tests.elements.harness import Box
 
 PORTS = ["left", "right"]

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from ftmb._native.check import NativeError
-from ftmb._native.elements import Pipeline
 from ftmb._native.logger import MEBIBYTE, Logger, LoggerSettings
+from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import ARENA_ADDRESS, Process, ProcessError, ProcessSettings
 
 PORTS = ["left", "right"]

@@ -12,9 +12,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from ftmb._native.elements import Pipeline
 from ftmb._native.logger import Logger, LoggerSettings, Peer
 from ftmb._native.memory import MemoryPort
+from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import Process, ProcessSettings
 from tests.elements.harness import Box
 from tests.elements.test_monitor import OPTIONS, PORTS, frame

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from ftmb._native.elements import Pipeline
+from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import Process
 from ftmb._native.tables import CopyError, StateCopy, tables_of
 from tests.native.test_succession import MONITOR, Stepped, stepped

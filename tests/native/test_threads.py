@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from ftmb._native.elements import Pipeline
 from ftmb._native.logger import Logger, LoggerSettings, Peer
 from ftmb._native.memory import GeneratorPort
+from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import Process, ProcessSettings
 from tests.native.test_logger import frame
 
