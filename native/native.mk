@@ -65,7 +65,7 @@ $(NATIVE_BUILD)/simulator/%.o: %.c
 
 $(SIMULATOR): $(SIMULATOR_OBJECTS)
 	@echo "  link    $@"
-	@$(CC) $(CORE_FLAGS) -o $@ $(SIMULATOR_OBJECTS)
+	@$(CC) $(CORE_FLAGS) -o $@ $(SIMULATOR_OBJECTS) -lpcap
 
 $(NATIVE_BUILD)/native/port/dpdk_%.o: native/port/dpdk_%.c
 	@mkdir -p $(@D)

@@ -6,7 +6,7 @@
  *           -> firewall_flow.c (the flow) -> firewall_tcp.c (whether the segment fits)
  *           -> firewall_rules.c (only where there is no flow: whether one may begin)
  *
- * Packets pass as they came. Every flow belongs to one worker: firewall_steer() sends both
+ * Packets pass as they came. Every flow belongs to one worker: the default steering sends both
  * directions, and the errors about them, to the same one, so nothing is shared.
  */
 #include "firewall_flow.h"
@@ -152,8 +152,8 @@ static uint32_t parse_burst(struct ftmb_context *context, struct ftmb_packet **p
     uint32_t passed = 0;
     for (uint32_t i = 0; i < count; ++i) {
         struct firewall_view *view = &views[passed];
-        enum firewall_reason reason = firewall_parse(config, packets[i]->data, packets[i]->length,
-                                                     packets[i]->port_in, true, view);
+        enum firewall_reason reason =
+            firewall_parse(config, packets[i]->data, packets[i]->length, packets[i]->port_in, view);
         if (reason != FIREWALL_PASS) {
             drop(context, packets[i], reason);
             continue;
@@ -233,7 +233,6 @@ const struct ftmb_element_class firewall_class = {
     .drop_reasons = drop_reasons,
     .check = firewall_check,
     .init_worker = firewall_init_worker,
-    .steer = firewall_steer,
     .process = firewall_process,
     .tick = firewall_tick,
 };

@@ -80,16 +80,16 @@ static void fill_query(struct firewall_key *key, uint8_t version, const uint8_t 
 }
 
 static enum firewall_reason check_quoted(const struct firewall_config *config, const uint8_t *frame,
-                                         const struct ftmb_ip *quoted, bool checks,
+                                         const struct ftmb_ip *quoted,
                                          const struct firewall_view *view) {
     const uint8_t *outer = frame + view->network;
     const uint8_t *inner = frame + quoted->network;
     bool is_to_sender = view->version == 4 ? memcmp(outer + 16, inner + 12, 4) == 0
                                            : memcmp(outer + 24, inner + 8, 16) == 0;
-    if (checks && !is_checksum_right(frame, view)) {
+    if (!is_checksum_right(frame, view)) {
         return FIREWALL_BAD_CHECKSUM;
     }
-    if (checks && view->version == 4 && config->check_checksum &&
+    if (view->version == 4 && config->check_checksum &&
         ftmb_checksum_sum(inner, (size_t)quoted->transport - quoted->network) != 0xffffU) {
         return FIREWALL_BAD_CHECKSUM;
     }
@@ -98,7 +98,7 @@ static enum firewall_reason check_quoted(const struct firewall_config *config, c
 
 /* The key of the packet that an error quotes, which went the other way. */
 static enum firewall_reason parse_error(const struct firewall_config *config, const uint8_t *frame,
-                                        bool checks, struct firewall_view *view) {
+                                        struct firewall_view *view) {
     struct ftmb_ip quoted;
     uint32_t at = (uint32_t)view->transport + FTMB_ICMP_SIZE;
     enum ftmb_ip_fault fault = view->version == 4
@@ -107,7 +107,7 @@ static enum firewall_reason parse_error(const struct firewall_config *config, co
     if (fault != FTMB_IP_WHOLE || quoted.later || quoted.end < quoted.transport + 8U) {
         return FIREWALL_ICMP_MALFORMED;
     }
-    enum firewall_reason reason = check_quoted(config, frame, &quoted, checks, view);
+    enum firewall_reason reason = check_quoted(config, frame, &quoted, view);
     if (reason != FIREWALL_PASS) {
         return reason;
     }
@@ -152,7 +152,7 @@ static enum firewall_reason parse_link(const struct firewall_config *config, con
 }
 
 enum firewall_reason firewall_parse_icmp(const struct firewall_config *config, const uint8_t *frame,
-                                         bool checks, struct firewall_view *view) {
+                                         struct firewall_view *view) {
     const uint8_t *header = frame + view->transport;
     bool is_own =
         view->key.protocol == (view->version == 4 ? FTMB_PROTOCOL_ICMP : FTMB_PROTOCOL_ICMPV6);
@@ -167,7 +167,7 @@ enum firewall_reason firewall_parse_icmp(const struct firewall_config *config, c
         return FIREWALL_BAD_ADDRESS;
     }
     if (class == ICMP_ERROR) {
-        return parse_error(config, frame, checks, view);
+        return parse_error(config, frame, view);
     }
     if (view->key.trusted.high == view->key.untrusted.high &&
         view->key.trusted.low == view->key.untrusted.low) {

@@ -9,7 +9,6 @@
 
 #include "arena/hash_table.h"
 
-#define STEERING_SEED 0x510e527fade682d1ULL
 #define ETHER_TYPE_ARP 0x0806U
 #define OPTION_LOOSE_ROUTE 131U
 #define OPTION_STRICT_ROUTE 137U
@@ -91,10 +90,10 @@ static bool has_source_route(const uint8_t *at, const uint8_t *end) {
 }
 
 static enum firewall_reason check_ipv4(const struct firewall_config *config, const uint8_t *frame,
-                                       const struct ftmb_ip *ip, bool checks) {
+                                       const struct ftmb_ip *ip) {
     const uint8_t *header = frame + ip->network;
     size_t size = (size_t)ip->transport - ip->network;
-    if (checks && config->check_checksum && ftmb_checksum_sum(header, size) != 0xffffU) {
+    if (config->check_checksum && ftmb_checksum_sum(header, size) != 0xffffU) {
         return FIREWALL_BAD_CHECKSUM;
     }
     if (size > FTMB_IPV4_SIZE_MIN && has_source_route(header + FTMB_IPV4_SIZE_MIN, header + size)) {
@@ -164,8 +163,7 @@ static enum firewall_reason parse_other(const struct firewall_config *config, co
 }
 
 enum firewall_reason firewall_parse(const struct firewall_config *config, const uint8_t *frame,
-                                    uint16_t length, uint8_t port_in, bool checks,
-                                    struct firewall_view *view) {
+                                    uint16_t length, uint8_t port_in, struct firewall_view *view) {
     struct ftmb_ip ip;
     *view = (struct firewall_view){.kind = FIREWALL_KIND_FLOW};
     if (port_in != config->trusted && port_in != config->untrusted) {
@@ -179,8 +177,7 @@ enum firewall_reason firewall_parse(const struct firewall_config *config, const 
     if (fault != FTMB_IP_WHOLE) {
         return reason_of(fault);
     }
-    enum firewall_reason reason =
-        ip.version == 4 ? check_ipv4(config, frame, &ip, checks) : FIREWALL_PASS;
+    enum firewall_reason reason = ip.version == 4 ? check_ipv4(config, frame, &ip) : FIREWALL_PASS;
     if (reason != FIREWALL_PASS) {
         return reason;
     }
@@ -203,18 +200,7 @@ enum firewall_reason firewall_parse(const struct firewall_config *config, const 
         return reason;
     }
     if (ip.protocol == FTMB_PROTOCOL_ICMP || ip.protocol == FTMB_PROTOCOL_ICMPV6) {
-        return firewall_parse_icmp(config, frame, checks, view);
+        return firewall_parse_icmp(config, frame, view);
     }
     return check_transport(frame, view);
-}
-
-uint32_t firewall_steer(const void *config, uint32_t workers, const uint8_t *frame, uint16_t length,
-                        uint8_t port_in, uint32_t hash) {
-    struct firewall_view view;
-    if (firewall_parse(config, frame, length, port_in, false, &view) == FIREWALL_PASS &&
-        (view.kind == FIREWALL_KIND_FLOW || view.kind == FIREWALL_KIND_ERROR)) {
-        uint64_t wide = firewall_hash(&view.key, view.version, STEERING_SEED);
-        return hash_table_reduce(wide, workers);
-    }
-    return hash_table_reduce((uint64_t)hash << 32, workers);
 }

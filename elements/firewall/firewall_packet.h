@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A packet as the firewall sees it: which flow it belongs to, or why it is dropped. Used by
- * workers, and by the input logger for steering.
+ * A packet as the firewall sees it: which flow it belongs to, or why it is dropped.
  */
 #ifndef FIREWALL_PACKET_H
 #define FIREWALL_PACKET_H
@@ -75,21 +74,16 @@ struct firewall_view {
 
 /*
  * From a frame to its flow: FIREWALL_PASS, or why it is dropped whatever rules and flows say.
- * `checks` is false for who only steers: checksums are not looked at then.
  */
 enum firewall_reason firewall_parse(const struct firewall_config *config, const uint8_t *frame,
-                                    uint16_t length, uint8_t port_in, bool checks,
-                                    struct firewall_view *view);
+                                    uint16_t length, uint8_t port_in, struct firewall_view *view);
 /* The ICMP part of it (firewall_icmp.c), for either version. */
 enum firewall_reason firewall_parse_icmp(const struct firewall_config *config, const uint8_t *frame,
-                                         bool checks, struct firewall_view *view);
+                                         struct firewall_view *view);
 /* Puts the endpoints of a packet that goes `from_trusted` into a key. */
 void firewall_fill_key(struct firewall_key *key, const uint8_t *frame, const struct ftmb_ip *ip,
                        bool from_trusted);
 
 uint64_t firewall_hash(const struct firewall_key *key, uint8_t version, uint64_t seed);
-
-uint32_t firewall_steer(const void *config, uint32_t workers, const uint8_t *frame, uint16_t length,
-                        uint8_t port_in, uint32_t hash);
 
 #endif

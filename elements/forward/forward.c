@@ -47,5 +47,6 @@ const struct ftmb_element_class forward_class = {
     .config_size = sizeof(struct forward_config),
     .options = forward_options,
     .drop_reasons = forward_drops,
+    .steering = FTMB_STEERING_ANY,
     .process = forward_process,
 };

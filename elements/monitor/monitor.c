@@ -349,6 +349,7 @@ const struct ftmb_element_class monitor_class = {
     .options = monitor_options,
     .drop_reasons = monitor_drops,
     .tables = monitor_tables,
+    .steering = FTMB_STEERING_ANY,
     .init_shared = monitor_init_shared,
     .process = monitor_process,
 };

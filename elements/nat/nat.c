@@ -135,6 +135,7 @@ const struct ftmb_element_class nat_class = {
     .options = nat_options,
     .drop_reasons = drop_reasons,
     .tables = nat_tables,
+    .rewrites = true,
     .check = nat_check,
     .init_worker = nat_init_worker,
     .steer = nat_steer,

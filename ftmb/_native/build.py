@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 HEADERS = {
     "core": [
+        "pcap/pcap.h",
         "elements.h",
         "host/counts.h",
         "host/crash_point.h",
@@ -28,6 +29,7 @@ HEADERS = {
         "host/state_copy.h",
         "host/stepping.h",
         "input_logger/steering.h",
+        "master/packet_filter.h",
         "pktgen/loop.h",
         "port/address_resolution.h",
         "port/generator_port.h",
@@ -35,6 +37,7 @@ HEADERS = {
     ],
     "dpdk": ["port/dpdk_port.h"],
 }
+LIBRARIES = {"core": "libpcap", "dpdk": "libdpdk"}
 DECLARATIONS = {"core": ["core", "pktgen"], "dpdk": ["dpdk"]}
 
 
@@ -47,7 +50,7 @@ def build(name: str, build_folder: Path, into: Path) -> None:
     builder = cffi.FFI()
     for part in DECLARATIONS[name]:
         builder.cdef((ROOT / f"native/include/ftmb_{part}.cdef.h").read_text())
-    libraries = pkg_config("--libs", "libdpdk") if name == "dpdk" else []
+    libraries = pkg_config("--libs", LIBRARIES[name])
     builder.set_source(
         f"ftmb._native._{name}",
         "".join(f'#include "{header}"\n' for header in HEADERS[name]),

@@ -23,7 +23,7 @@ PAL_SIZE: int = ffi.sizeof("struct pal")
 IDLE_STRATEGIES = {"spin": lib.IDLE_SPIN, "yield": lib.IDLE_YIELD, "sleep": lib.IDLE_SLEEP}
 PORT_DROPS = ("too_long", "for_other_host", "unresolved", "send_stuck", "send_short")
 RECORD_FAULTS = ("fine", "size", "epoch", "number", "input", "slot", "pal", "vector")
-WORKER_DROPS = ("no_port", "emit_overflow")
+WORKER_DROPS = ("no_path", "emit_overflow")
 PHASES = ("loading", "replaying", "live", "fenced", "diverged")
 MEBIBYTE = 1 << 20
 

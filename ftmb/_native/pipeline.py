@@ -11,6 +11,7 @@ from typing import Any
 
 from ftmb._native.check import check, ffi, lib, text
 from ftmb._native.elements import ERROR_SIZE, ElementClass, element_classes, filled, raw_classes
+from ftmb._native.filters import instructions
 
 
 def _named(place: tuple[str | int, ...]) -> str:
@@ -27,9 +28,8 @@ def _let_go(owned: list[tuple[Any, Any]]) -> None:
 class Pipeline:
     """Elements in the order of their numbers; `names` are those that the configuration gives."""
 
-    def __init__(
-        self, stages: Sequence[dict[str, Any]], ports: Sequence[str], workers: int
-    ) -> None:
+    def __init__(self, stages: Sequence[dict[str, Any]], ports: Sequence[str], workers: int,
+                 paths: Sequence[dict[str, Any]] = ()) -> None:  # fmt: skip
         self.elements = tuple(stage["element"] for stage in stages)
         self.names = tuple(stage.get("name", stage["element"]) for stage in stages)
         steering = [name for name in self.elements if raw_classes()[name].steer != ffi.NULL]
@@ -49,14 +49,30 @@ class Pipeline:
             element = raw_classes()[stage["element"]]
             self._configs.append((element, config))
             check(lib.pipeline_add(self.pointer, element, config), "adding an element")
-        described = json.dumps([list(stages), list(ports), workers], sort_keys=True)
+        self._filters: list[Any] = []
+        for path in paths:
+            self._add_path(path, ports)
+        described = json.dumps([list(stages), list(ports), workers, list(paths)], sort_keys=True)
         self.digest = int.from_bytes(hashlib.sha256(described.encode()).digest()[:8], "little")
 
     @classmethod
     def of(cls, configuration: dict[str, Any]) -> Pipeline:
         """Of a box's whole configuration, in its plain form."""
         ports = [port["name"] for port in configuration["ports"]]
-        return cls(configuration["pipeline"], ports, configuration["workers"]["count"])
+        workers = configuration["workers"]["count"]
+        return cls(configuration["pipeline"], ports, workers, configuration["paths"])
+
+    def _add_path(self, path: dict[str, Any], ports: Sequence[str]) -> None:
+        """{"from": ports, "through": names of elements, "program": of the filter, or None}."""
+        from_ports = sum(1 << ports.index(port) for port in path["from"])
+        program = path["program"]
+        question = ffi.NULL if program is None else instructions(program)
+        self._filters.append(question)  # C borrows it
+        stages = [self.names.index(name) for name in path["through"]]
+        code = lib.pipeline_add_path(
+            self.pointer, from_ports, question, len(program or ()), stages, len(stages)
+        )
+        check(code, "adding a path")
 
     def classes(self) -> list[ElementClass]:
         """Of each element, in order."""

@@ -22,6 +22,7 @@ from pydantic import (
 WORKERS_MAX = 64
 PORTS_MAX = 16
 PIPELINE_MAX = 8
+PATHS_MAX = 32
 CORE_MAX = 1023
 
 
@@ -92,6 +93,15 @@ class Element(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     element: str
+    name: Name | None = None  # as `element`
+
+
+class PacketPath(_Table):
+    """Which elements packets pass, in which order: those that come in by these ports and match."""
+
+    from_: Annotated[tuple[str, ...], Field(alias="from", strict=False, min_length=1)]
+    match: str | None = None  # pcap-filter(7), of the packet as it came in
+    through: tuple[str, ...] = Field(strict=False, min_length=1, max_length=PIPELINE_MAX)
 
 
 class Workers(_Table):
@@ -132,6 +142,11 @@ class Metrics(_Table):
     port: Annotated[int, Field(ge=0, le=65535)] = 9105
 
 
+def _plain_element(table: dict[str, Any]) -> dict[str, Any]:
+    element, name = table.pop("element"), table.pop("name")
+    return {"element": element, "name": name or element, "options": table}
+
+
 class Configuration(_Table):
     """The whole box, as the TOML text has it."""
 
@@ -139,6 +154,7 @@ class Configuration(_Table):
     network_namespace: Annotated[str, StringConstraints(min_length=1)] | None = None
     port: tuple[Port, ...] = Field(strict=False, min_length=1, max_length=PORTS_MAX)
     element: tuple[Element, ...] = Field(strict=False, min_length=1, max_length=PIPELINE_MAX)
+    path: tuple[PacketPath, ...] = Field(default=(), strict=False, max_length=PATHS_MAX)
     workers: Workers = Workers()
     logger: Logger = Logger()
     standby: Standby = Standby()
@@ -153,9 +169,12 @@ class Configuration(_Table):
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that the processes of the box read: JSON types only."""
-        plain = self.model_dump(mode="json")
+        from ftmb._native.filters import compile_filter  # only a build provides it
+
+        plain = self.model_dump(mode="json", by_alias=True)
         plain["ports"] = plain.pop("port")
-        plain["pipeline"] = [
-            {"element": table.pop("element"), "options": table} for table in plain.pop("element")
-        ]
+        plain["pipeline"] = [_plain_element(table) for table in plain.pop("element")]
+        plain["paths"] = plain.pop("path")
+        for path in plain["paths"]:
+            path["program"] = None if path["match"] is None else compile_filter(path["match"])
         return plain

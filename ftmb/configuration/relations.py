@@ -13,15 +13,11 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from ftmb.configuration import paths
 from ftmb.configuration.model import WORKERS_MAX
 from ftmb.configuration.positions import Path
 
 Problem = tuple[Path, str]
-
-ONE_STEERS = (
-    "each has a rule of its own for which worker gets a packet, and a pipeline can follow only one"
-)
-
 
 def relation_problems(data: dict[str, Any]) -> list[Problem]:
     return [
@@ -124,7 +120,22 @@ def _modes(data: dict[str, Any]) -> Iterator[Problem]:
         yield ("checkpoint_ms",), 'only release = "checkpoint" takes checkpoints'
 
 
+def _filter_problems(data: dict[str, Any]) -> Iterator[Problem]:
+    filters = importlib.import_module("ftmb._native.filters")
+    for index, table in _tables(data, "path"):
+        match = table.get("match")
+        if isinstance(match, str):
+            try:
+                filters.compile_filter(match)
+            except filters.FilterError as error:
+                yield (
+                    ("path", index, "match"),
+                    f"found '{match}': {error}; see pcap-filter(7) for what can be asked",
+                )
+
+
 def element_problems(data: dict[str, Any]) -> list[Problem]:
+    """What the elements' own tables in C say, and the graph that they make."""
     tables = [
         (index, table)
         for index, table in _tables(data, "element")
@@ -137,24 +148,24 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
     ports = [port["name"] for _, port in _tables(data, "port") if isinstance(port.get("name"), str)]
     count = _table(data, "workers").get("count", 1)
     workers = count if _is_count(count) and 0 < count <= WORKERS_MAX else 1
-    problems: list[Problem] = []
-    steering: str | None = None
+    problems: list[Problem] = list(_filter_problems(data))
     for index, table in tables:
         path: Path = ("element", index)
         name = table["element"]
         if name not in classes:
             problems.append(((*path, "element"), unknown(f"found '{name}'", name, list(classes))))
             continue
-        if classes[name].steers and steering is not None:
-            problems.append(
-                ((*path, "element"), f"found '{name}' behind '{steering}'; {ONE_STEERS}")
-            )
-        steering = name if classes[name].steers else steering
         known = [option.name for option in classes[name].options]
-        options = {key: value for key, value in table.items() if key != "element"}
+        options = {key: value for key, value in table.items() if key not in ("element", "name")}
         for key in options.keys() - known:
             problems.append(((*path, key), unknown("unknown key", key, known)))
         options = {key: value for key, value in options.items() if key in known}
         found = elements.check_options(name, options, ports, workers)
         problems += [((*path, *place), message) for place, message in found]
+    nodes = paths.nodes_of(tables, classes, ports)
+    ways = paths.ways_of(_tables(data, "path"), nodes, ports)
+    has_unknown = len(nodes) < len(tables)
+    if not has_unknown:
+        has_paths = bool(_tables(data, "path"))
+        problems += paths.graph_problems(nodes, ways, ports, has_paths=has_paths)
     return problems

@@ -83,6 +83,7 @@ const struct ftmb_element_class *elements_at(uint32_t index);
 #define FTMB_WORKERS_MAX ...
 #define FTMB_PORTS_MAX ...
 #define FTMB_PIPELINE_MAX ...
+#define FTMB_PATHS_MAX ...
 #define FTMB_DROP_REASONS_MAX ...
 #define FTMB_FRAME_SIZE_MAX ...
 #define FTMB_BURST_MAX ...
@@ -95,6 +96,17 @@ struct pipeline {
     ...;
 };
 int pipeline_add(struct pipeline *pipeline, const struct ftmb_element_class *element, void *config);
+struct bpf_insn {
+    uint16_t code;
+    uint8_t jt;
+    uint8_t jf;
+    uint32_t k;
+};
+struct bpf_insn *packet_filter_compile(const char *text, uint32_t *count, char *error,
+                                       size_t error_size);
+void packet_filter_free(struct bpf_insn *instructions);
+int pipeline_add_path(struct pipeline *pipeline, uint32_t ports, const struct bpf_insn *filter,
+                      uint32_t filter_count, const uint8_t *stages, uint32_t count);
 
 /* Logs */
 struct output_record {

@@ -28,5 +28,6 @@
 #define FTMB_PORT_NONE 0xffU
 #define FTMB_DROP_REASONS_MAX 32U /* of one element */
 #define FTMB_PIPELINE_MAX 8U      /* elements of one pipeline */
+#define FTMB_PATHS_MAX 32U        /* through one pipeline */
 
 #endif

@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 /* Symmetric in source and destination; 0 for what is neither IPv4 nor IPv6. Fragments are hashed
- * by addresses and protocol alone. Any bytes are fine. */
+ * by addresses and protocol alone, ICMP errors as the packets that they quote; extension headers of
+ * IPv6 are stepped over. Any bytes are fine. */
 uint32_t steering_hash(const uint8_t *frame, uint16_t length);
 
 #endif

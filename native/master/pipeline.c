@@ -2,6 +2,7 @@
 #include "master/pipeline.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "master/worker_state.h"
 
@@ -13,6 +14,45 @@ int pipeline_add(struct pipeline *pipeline, const struct ftmb_element_class *ele
     pipeline->stages[pipeline->count++] =
         (struct pipeline_stage){.element = element, .config = config};
     return 0;
+}
+
+static bool is_path(const struct pipeline *pipeline, const uint8_t *stages, uint32_t count) {
+    uint32_t seen = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        if (stages[index] >= pipeline->count || (seen & (1U << stages[index])) != 0) {
+            return false;
+        }
+        seen |= 1U << stages[index];
+    }
+    return count > 0 && count <= FTMB_PIPELINE_MAX;
+}
+
+int pipeline_add_path(struct pipeline *pipeline, uint32_t ports, const struct bpf_insn *filter,
+                      uint32_t filter_count, const uint8_t *stages, uint32_t count) {
+    if (pipeline->path_count == FTMB_PATHS_MAX) {
+        return -ENOSPC;
+    }
+    if (!is_path(pipeline, stages, count) ||
+        (filter != NULL && !packet_filter_is_valid(filter, filter_count))) {
+        return -EINVAL;
+    }
+    struct pipeline_path *path = &pipeline->paths[pipeline->path_count++];
+    *path = (struct pipeline_path){.ports = ports, .filter = filter, .count = count};
+    memcpy(path->stages, stages, count);
+    return 0;
+}
+
+const struct pipeline_path *pipeline_path_of(const struct pipeline *pipeline,
+                                             const struct ftmb_packet *packet) {
+    for (uint32_t index = 0; index < pipeline->path_count; index++) {
+        const struct pipeline_path *path = &pipeline->paths[index];
+        if ((path->ports & (1U << packet->port_in)) != 0 &&
+            (path->filter == NULL ||
+             packet_filter_matches(path->filter, packet->data, packet->length))) {
+            return path;
+        }
+    }
+    return NULL;
 }
 
 /* splitmix64: spreads the worker's number over the generator's four words. */

@@ -77,27 +77,70 @@ static void enter_stage(struct worker *worker, uint32_t stage, uint64_t now_ns) 
     worker->context.scratch = worker->element_scratch[stage];
 }
 
-/* Runs the packets of builder slots [first, end) through every element. */
-static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
+/* Runs a stage over packets; how many of them go on. */
+static uint32_t run_stage(struct worker *worker, uint32_t stage, struct ftmb_packet **batch,
+                          uint32_t count, bool is_last) {
+    enter_stage(worker, stage, batch[0]->time_ns);
+    worker->pipeline->stages[stage].element->process(&worker->context, batch, count);
+    CRASH_POINT(MASTER_IN_ELEMENT);
+    uint32_t kept = 0;
+    for (uint32_t index = 0; index < count && !is_last; index++) {
+        if (batch[index]->port_out != FTMB_PORT_NONE) {
+            batch[kept++] = batch[index];
+        }
+    }
+    return kept;
+}
+
+/* Those of the builder slots [first, end) that have this path. */
+static void run_path(struct worker *worker, const struct pipeline_path *path, uint32_t first,
+                     uint32_t end, const struct pipeline_path *const *paths) {
     struct ftmb_packet *batch[FTMB_BURST_MAX];
-    struct record_builder *builder = &worker->builder;
     uint32_t count = 0;
     for (uint32_t index = first; index < end; index++) {
-        batch[count++] = &builder->packets[index];
-    }
-    const struct pipeline *pipeline = worker->pipeline;
-    for (uint32_t stage = 0; stage < pipeline->count && count > 0; stage++) {
-        enter_stage(worker, stage, batch[0]->time_ns);
-        pipeline->stages[stage].element->process(&worker->context, batch, count);
-        CRASH_POINT(MASTER_IN_ELEMENT);
-        bool is_last = stage + 1 == pipeline->count;
-        uint32_t kept = 0;
-        for (uint32_t index = 0; index < count && !is_last; index++) {
-            if (batch[index]->port_out != FTMB_PORT_NONE) {
-                batch[kept++] = batch[index];
-            }
+        if (paths[index - first] == path) {
+            batch[count++] = &worker->builder.packets[index];
         }
-        count = kept;
+    }
+    for (uint32_t place = 0; place < path->count && count > 0; place++) {
+        count = run_stage(worker, path->stages[place], batch, count, place + 1 == path->count);
+    }
+}
+
+/* Each packet takes the path that it matches as it came in, path by path. */
+static void run_paths(struct worker *worker, uint32_t first, uint32_t end) {
+    const struct pipeline *pipeline = worker->pipeline;
+    const struct pipeline_path *paths[FTMB_BURST_MAX];
+    uint32_t used = 0;
+    for (uint32_t index = first; index < end; index++) {
+        const struct pipeline_path *path =
+            pipeline_path_of(pipeline, &worker->builder.packets[index]);
+        paths[index - first] = path;
+        if (path == NULL) {
+            worker->state->worker_drops[WORKER_DROP_NO_PATH]++;
+        } else {
+            used |= 1U << (path - pipeline->paths);
+        }
+    }
+    for (; used != 0; used &= used - 1) {
+        run_path(worker, &pipeline->paths[__builtin_ctz(used)], first, end, paths);
+    }
+}
+
+/* Runs the packets of builder slots [first, end) through the elements. */
+static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
+    const struct pipeline *pipeline = worker->pipeline;
+    if (pipeline->path_count > 0) {
+        run_paths(worker, first, end);
+        return;
+    }
+    struct ftmb_packet *batch[FTMB_BURST_MAX];
+    uint32_t count = 0;
+    for (uint32_t index = first; index < end; index++) {
+        batch[count++] = &worker->builder.packets[index];
+    }
+    for (uint32_t stage = 0; stage < pipeline->count && count > 0; stage++) {
+        count = run_stage(worker, stage, batch, count, stage + 1 == pipeline->count);
     }
 }
 

@@ -13,7 +13,7 @@
 
 /* Drops that are the runtime's own, beside the elements' reasons. */
 enum worker_drop {
-    WORKER_DROP_NO_PORT, /* no element gave it a port to leave by */
+    WORKER_DROP_NO_PATH, /* the configuration has none for it */
     WORKER_DROP_EMIT_OVERFLOW,
     WORKER_DROPS
 };

@@ -34,6 +34,7 @@ class Box:
         ports: Sequence[str],
         workers: int = 1,
         *,
+        paths: Sequence[dict[str, Any]] = (),
         fails_over: bool = False,
         part_mib: int = 256,
         port_capacity: int = 4096,
@@ -42,7 +43,7 @@ class Box:
     ) -> None:
         stages = [{"element": name, "options": options} for name, options in pipeline]
         self.workers = workers
-        self.pipeline = Pipeline(stages, ports, workers)
+        self.pipeline = Pipeline(stages, ports, workers, paths)
         self.fails_over = fails_over
         self.failovers = 0
         self._part_size = part_mib << 20

@@ -11,6 +11,7 @@
 #include "fuzz_traffic.h"
 
 #include "firewall/firewall_flow.h"
+#include "input_logger/steering.h"
 
 extern const struct ftmb_element_class firewall_class;
 
@@ -18,7 +19,6 @@ extern const struct ftmb_element_class firewall_class;
 #define UNTRUSTED 1U
 #define BATCHES_MAX 24U
 #define KEYS_MAX 512U
-#define WORKERS 7U /* to steer to */
 
 static struct firewall_config config;
 
@@ -174,12 +174,10 @@ static void make_packet(struct fuzz_data *data, struct ftmb_packet *packet,
 
 /* Whatever passes and has a flow goes to the worker to which its way back goes. */
 static void check_steering(const struct ftmb_packet *packet) {
-    uint32_t worker = firewall_steer(&config, WORKERS, packet->data, packet->length,
-                                     packet->port_in, 0x80000001U);
-    MUST(worker < WORKERS);
+    uint32_t hash = steering_hash(packet->data, packet->length);
     struct firewall_view view;
     uint8_t bytes[256];
-    if (firewall_parse(&config, packet->data, packet->length, packet->port_in, false, &view) !=
+    if (firewall_parse(&config, packet->data, packet->length, packet->port_in, &view) !=
             FIREWALL_PASS ||
         view.kind != FIREWALL_KIND_FLOW || view.version != 6 ||
         packet->data[FTMB_ETHERNET_SIZE + 6U] != FTMB_PROTOCOL_UDP) {
@@ -187,8 +185,7 @@ static void check_steering(const struct ftmb_packet *packet) {
     }
     memcpy(bytes, packet->data, packet->length);
     turn_round6(bytes, packet->length);
-    MUST(firewall_steer(&config, WORKERS, bytes, packet->length, packet->port_in ^ 1U,
-                        0x80000001U) == worker);
+    MUST(steering_hash(bytes, packet->length) == hash);
 }
 
 static void run_batch(struct worker *worker, struct fuzz_data *data, uint32_t count) {
