@@ -19,6 +19,7 @@ from ftmb.configuration.positions import Path
 
 Problem = tuple[Path, str]
 
+
 def relation_problems(data: dict[str, Any]) -> list[Problem]:
     return [
         *_duplicate_ports(data),

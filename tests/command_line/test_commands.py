@@ -4,7 +4,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +19,8 @@ name = "a"
 device = "eth0"
 [[element]]
 element = "forward"
+first = "a"
+second = "a"
 """
 
 STATUS: dict[str, Any] = {
@@ -85,11 +86,6 @@ def orchestrator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeOrchest
     fake = FakeOrchestrator()
     monkeypatch.setattr(ftmb, "orchestrator", fake, raising=False)
     monkeypatch.setitem(sys.modules, "ftmb.orchestrator", fake)
-    elements = SimpleNamespace(
-        element_classes=lambda: {"forward": SimpleNamespace(options=(), steers=False)},
-        check_options=lambda *_: [],
-    )
-    monkeypatch.setitem(sys.modules, "ftmb._native.elements", elements)
     monkeypatch.setenv("FTMB_RUN_DIRECTORY", str(tmp_path / "run"))
     monkeypatch.setattr("os.geteuid", lambda: 0)
     return fake
@@ -143,13 +139,15 @@ def test_check(
     box.write_text(GOOD + "[worker]\n[log]\n")
     assert run(["check", str(box)]) == 2
     errors = capsys.readouterr().err
-    assert f"{box}:7: worker" in errors and f"{box}:8: log" in errors
+    assert f"{box}:9: worker" in errors and f"{box}:10: log" in errors
     assert "2 problems" in errors and not orchestrator.started
 
 
 def test_up_starts_the_box(orchestrator: FakeOrchestrator, box: Path) -> None:
     assert run(["up", str(box)]) == 0
-    assert orchestrator.started[0]["pipeline"] == [{"element": "forward", "options": {}}]
+    assert orchestrator.started[0]["pipeline"] == [
+        {"element": "forward", "name": "forward", "options": {"first": "a", "second": "a"}}
+    ]
 
 
 def test_up_tells_why_a_box_cannot_start(

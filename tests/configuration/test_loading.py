@@ -30,6 +30,7 @@ gateway = "198.51.100.254"
 element = "nat"
 inside = "inside"
 outside = "outside"
+external = ["198.51.100.1"]
 
 [workers]
 count = 2
@@ -69,7 +70,18 @@ def test_a_good_configuration_becomes_the_plain_form() -> None:
                 "gateway": "198.51.100.254",
             },
         ],
-        "pipeline": [{"element": "nat", "options": {"inside": "inside", "outside": "outside"}}],
+        "pipeline": [
+            {
+                "element": "nat",
+                "name": "nat",
+                "options": {
+                    "inside": "inside",
+                    "outside": "outside",
+                    "external": ["198.51.100.1"],
+                },
+            }
+        ],
+        "paths": [],
         "workers": {"count": 2, "cores": [1, 2], "idle": "auto"},
         "logger": {"core": None, "idle": None},
         "standby": {"cores": None, "idle": None},
@@ -143,14 +155,14 @@ def test_options_of_elements_are_reported_at_their_lines() -> None:
     problems = problems_of(
         GOOD.replace('outside = "outside"', 'outside = "dmz"\nspeed = 3\ninsid = 1')
     )
-    assert problems[0].startswith("box.toml:17: element[1].outside: found 'dmz'")
-    assert problems[1].startswith("box.toml:18: element[1].speed: unknown key; allowed: inside")
+    assert problems[0].startswith("box.toml:17: element[1].outside: must be the name of a port")
+    assert problems[1].startswith("box.toml:18: element[1].speed: unknown key; allowed: check")
     assert problems[2].endswith("did you mean 'inside'?")
 
 
 def test_a_missing_option_is_reported_at_its_element() -> None:
     problems = problems_of(GOOD.replace('inside = "inside"\n', "", 1))
-    assert problems == ["box.toml:14: element[1]: inside is missing"]
+    assert problems == ["box.toml:14: element[1].inside: is required"]
 
 
 def test_a_syntax_error_has_its_line() -> None:
@@ -246,7 +258,7 @@ def test_what_is_within_bounds_is_kept_as_it_is(tables: dict[str, Any]) -> None:
     data = {
         "name": "box",
         "port": [{"name": "a", "device": "eth0"}],
-        "element": [{"element": "forward"}],
+        "element": [{"element": "forward", "first": "a", "second": "a"}],
         **tables,
     }
     plain = from_data(data).to_dict()

@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,20 +22,6 @@ def _fake_orchestrator_module() -> ModuleType:
     return module
 
 
-class _Elements(ModuleType):
-    """Accepts any NAT, so that no native build is needed."""
-
-    @staticmethod
-    def element_classes() -> dict[str, Any]:
-        names = ("inside", "outside", "external", "inside_address")
-        options = tuple(SimpleNamespace(name=name) for name in names)
-        return {"nat": SimpleNamespace(options=options, steers=False)}
-
-    @staticmethod
-    def check_options(*_: Any) -> list[Any]:
-        return []
-
-
 @pytest.fixture
 def orchestrated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Puts a fake orchestrator in the place of the real one; takes what its boxes lose."""
@@ -47,7 +33,6 @@ def orchestrated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]
         made.append(fake)
         monkeypatch.setattr(ftmb, "orchestrator", fake, raising=False)
         monkeypatch.setitem(sys.modules, "ftmb.orchestrator", fake)
-        monkeypatch.setitem(sys.modules, "ftmb._native.elements", _Elements("elements"))
         return fake
 
     yield install

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import Ether
 
 from ftmb._native.check import lib
@@ -44,6 +45,42 @@ def test_fragments_of_a_packet_stay_together() -> None:
     first = ethernet(IP(src="10.0.0.1", dst="10.0.0.2", flags="MF") / UDP(sport=1, dport=2), 0x0800)
     later = ethernet(IP(src="10.0.0.1", dst="10.0.0.2", frag=8, proto=17) / (b"x" * 64), 0x0800)
     assert hash_of(first) == hash_of(later)
+
+
+@pytest.mark.parametrize("kind", [3, 4, 5, 11, 12])
+def test_an_error_goes_where_its_flow_goes(kind: int) -> None:
+    flow = IP(src="10.0.0.1", dst="198.51.100.7") / TCP(sport=5000, dport=80)
+    error = IP(src="192.0.2.1", dst="10.0.0.1") / ICMP(type=kind) / bytes(flow)[:28]
+    assert hash_of(ethernet(error, 0x0800)) == hash_of(ethernet(flow, 0x0800))
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 4])
+def test_so_does_one_of_ipv6(kind: int) -> None:
+    flow = IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=5000, dport=53)
+    message = bytes([kind, 0, 0, 0, 0, 0, 0, 0]) + bytes(flow)
+    error = IPv6(src="2001:db8::9", dst="2001:db8::1", nh=58) / message
+    assert hash_of(ethernet(error, 0x86DD)) == hash_of(ethernet(flow, 0x86DD))
+
+
+def test_answers_to_pings_are_no_errors() -> None:
+    ping = IP(src="10.0.0.1", dst="10.0.0.2") / ICMP(type=8) / (b"x" * 40)
+    answer = IP(src="10.0.0.2", dst="10.0.0.1") / ICMP(type=0) / (b"y" * 40)
+    assert hash_of(ethernet(ping, 0x0800)) == hash_of(ethernet(answer, 0x0800))
+
+
+def test_extension_headers_are_stepped_over() -> None:
+    plain = IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=5000, dport=53)
+    extended = IPv6(src="2001:db8::1", dst="2001:db8::2") / IPv6ExtHdrHopByHop()
+    extended = extended / IPv6ExtHdrDestOpt() / UDP(sport=5000, dport=53)
+    assert hash_of(ethernet(plain, 0x86DD)) == hash_of(ethernet(extended, 0x86DD))
+
+
+def test_a_quoted_first_part_has_ports_and_a_later_one_has_not() -> None:
+    flow = IP(src="10.0.0.1", dst="198.51.100.7") / UDP(sport=5000, dport=53) / b"data"
+    first = IP(src="10.0.0.1", dst="198.51.100.7", flags="MF") / UDP(sport=5000, dport=53)
+    error = IP(src="192.0.2.1", dst="10.0.0.1") / ICMP(type=11, code=1) / bytes(first)
+    assert hash_of(ethernet(error, 0x0800)) == hash_of(ethernet(flow, 0x0800))
+    assert hash_of(ethernet(first, 0x0800)) != hash_of(ethernet(flow, 0x0800))
 
 
 def test_flows_spread() -> None:
