@@ -28,6 +28,8 @@ packages=(
     valgrind
     # captures of real traffic that its tests use (pcap/*.pcap), and ours
     golang-github-google-gopacket-dev
+    # draws pipelines: ftmb graph --picture
+    graphviz
     # loading kernel modules, process tables, the list of files that lint reads
     kmod procps ca-certificates git
 )

@@ -33,6 +33,7 @@ HEADERS = {
         "pktgen/loop.h",
         "port/address_resolution.h",
         "port/generator_port.h",
+        "port/journal_port.h",
         "port/memory_port.h",
     ],
     "dpdk": ["port/dpdk_port.h"],

@@ -64,6 +64,7 @@ TYPES = {
     lib.FTMB_OPTION_SECONDS: "seconds",
     lib.FTMB_OPTION_CHOICE: "choice",
     lib.FTMB_OPTION_PORT: "port",
+    lib.FTMB_OPTION_JOURNAL: "journal",
     lib.FTMB_OPTION_TEXT: "text",
     lib.FTMB_OPTION_LIST: "list",
 }
@@ -182,7 +183,7 @@ def _set(config: Any, raw: Any, value: object, ports: Sequence[str]) -> list[Pro
         case "choice":
             choices = strings(raw.choices)
             problem = _store_named(config, raw, value, choices, "uint32_t", "one of")
-        case "port":
+        case "port" | "journal":
             problem = _store_named(config, raw, value, ports, "uint8_t", "the name of a port")
         case "text":
             problem = _parse(config, raw, value)

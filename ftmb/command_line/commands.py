@@ -13,6 +13,7 @@ import click
 import ftmb as package
 from ftmb.command_line import ExitStatus
 from ftmb.command_line.command import command
+from ftmb.command_line.graph import graph
 from ftmb.command_line.pktgen import pktgen
 from ftmb.command_line.simulate import simulate
 from ftmb.command_line.soak import soak
@@ -43,10 +44,12 @@ def ftmb() -> None:
     Examples:
       ftmb check box.toml      is this configuration right?
       ftmb up box.toml         start the box; returns once it is protected
+      ftmb graph box.toml      which elements do packets pass?
       ftmb status              is it protected?
       ftmb down                stop it
       ftmb drill               a NAT under real traffic, killed again and again
       ftmb simulate            the protocol under thousands of schedules
+      ftmb command limiter     what can a running element be told?
       ftmb state show nat      its sessions, as the standby has them
       ftmb soak                every kind of failure, for a long time
       ftmb pktgen run SCRIPT   measure a box, or anything else, from outside
@@ -54,6 +57,7 @@ def ftmb() -> None:
 
 
 ftmb.add_command(command)
+ftmb.add_command(graph)
 ftmb.add_command(pktgen)
 ftmb.add_command(simulate)
 ftmb.add_command(soak)
@@ -74,7 +78,9 @@ def check(configuration: Path) -> int:
     from ftmb.configuration import load
 
     box = load(configuration).to_dict()
-    pipeline = " -> ".join(stage["element"] for stage in box["pipeline"])
+    pipeline = " -> ".join(stage["name"] for stage in box["pipeline"])
+    if box["paths"]:
+        pipeline = "; ".join(" -> ".join(path["through"]) for path in box["paths"])
     ports = ", ".join(port["name"] for port in box["ports"])
     click.echo(
         f"{configuration}: box '{box['name']}': {pipeline} on {box['workers']['count']} worker(s), "

@@ -82,6 +82,29 @@ def ways_of(tables: list[tuple[int, dict[str, Any]]], nodes: list[Node], ports: 
     ]
 
 
+def port_type_problems(tables: list[tuple[int, dict[str, Any]]],
+                       classes: dict[str, ElementClass], ports: list[str], wires: list[str]
+                       ) -> Iterator[Problem]:  # fmt: skip
+    """Packets go to wires, lines to journals."""
+    for index, table in tables:
+        options = classes[table["element"]].options if table["element"] in classes else ()
+        for option in options:
+            name = table.get(option.name)
+            if name not in ports:
+                continue
+            if option.type == "port" and name not in wires:
+                yield (
+                    ("element", index, option.name),
+                    f"found '{name}', which is a journal; packets need a port with a wire",
+                )
+            if option.type == "journal" and name in wires:
+                yield (
+                    ("element", index, option.name),
+                    f"found '{name}', which is no journal; lines need a port whose device is "
+                    "journal:/path",
+                )
+
+
 def graph_problems(nodes: list[Node], ways: list[Way], ports: list[str], *,
                    has_paths: bool) -> list[Problem]:  # fmt: skip
     """Everything that is wrong with it as a whole."""

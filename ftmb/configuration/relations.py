@@ -18,12 +18,14 @@ from ftmb.configuration.model import WORKERS_MAX
 from ftmb.configuration.positions import Path
 
 Problem = tuple[Path, str]
+JOURNAL = "journal:"  # before the path of a file, as a port's device
 
 
 def relation_problems(data: dict[str, Any]) -> list[Problem]:
     return [
         *_duplicate_ports(data),
         *_gateways(data),
+        *_journals(data),
         *_core_counts(data),
         *_cores_used_twice(data),
         *_modes(data),
@@ -82,6 +84,22 @@ def _gateways(data: dict[str, Any]) -> Iterator[Problem]:
                 ("port", index, "gateway"),
                 f"found {gateway}, which the port cannot reach; allowed: {reached}",
             )
+
+
+def _journals(data: dict[str, Any]) -> Iterator[Problem]:
+    for index, port in _tables(data, "port"):
+        device = port.get("device")
+        if not isinstance(device, str) or not device.startswith(JOURNAL):
+            continue
+        if not device.removeprefix(JOURNAL).startswith("/"):
+            yield (
+                ("port", index, "device"),
+                f"found '{device}'; a journal's file is named from the root, such as "
+                f"{JOURNAL}/var/log/ftmb/eve.json",
+            )
+        for key in ("addresses", "answers_for", "gateway", "queues", "descriptors"):
+            if key in port:
+                yield ("port", index, key), "found in a journal, which is a file"
 
 
 def _core_counts(data: dict[str, Any]) -> Iterator[Problem]:
@@ -164,9 +182,13 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
         found = elements.check_options(name, options, ports, workers)
         problems += [((*path, *place), message) for place, message in found]
     nodes = paths.nodes_of(tables, classes, ports)
-    ways = paths.ways_of(_tables(data, "path"), nodes, ports)
+    journals = {port.get("name") for _, port in _tables(data, "port")
+                if str(port.get("device", "")).startswith(JOURNAL)}  # fmt: skip
+    wires = [port for port in ports if port not in journals]
+    ways = paths.ways_of(_tables(data, "path"), nodes, wires)
+    problems += paths.port_type_problems(tables, classes, ports, wires)
     has_unknown = len(nodes) < len(tables)
     if not has_unknown:
         has_paths = bool(_tables(data, "path"))
-        problems += paths.graph_problems(nodes, ways, ports, has_paths=has_paths)
+        problems += paths.graph_problems(nodes, ways, wires, has_paths=has_paths)
     return problems

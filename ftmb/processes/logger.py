@@ -24,7 +24,6 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 from ftmb._native.logger import Logger, Peer
 from ftmb._native.pipeline import Pipeline
@@ -84,8 +83,7 @@ class LoggerProcess:
             ),
         )
         self.steady_look = bound / 4
-        self.ports: list[Any] = []
-        self.devices: dict[str, str] = {}
+        self.ports: dict[str, ports.OpenPort | ports.OpenJournal] = {}
         self.selector = selectors.DefaultSelector()
         self.orchestrator = OrchestratorLink(self.protection)
         self.must_stop = False
@@ -108,7 +106,11 @@ class LoggerProcess:
             raise self.port_error
         server = Server(self.run_directory / SOCKET_NAME)
         self.selector.register(server, selectors.EVENT_READ, None)
-        note("ready", ports=self.devices, idle=asdict(self.idle))
+        note(
+            "ready",
+            ports={name: port.device for name, port in self.ports.items()},
+            idle=asdict(self.idle),
+        )
         try:
             self.selector.register(self.logger.death_event, selectors.EVENT_READ, None)
             self.selector.register(self.made_event, selectors.EVENT_READ, None)
@@ -122,14 +124,14 @@ class LoggerProcess:
     def _run_packets(self) -> None:
         """The packet thread: EAL belongs to it, so it opens and closes the ports too."""
         try:
-            self.ports, self.devices = ports.open_all(self.configuration, self.logger.add_port)
+            self.ports = ports.open_all(self.configuration, self.logger.add_port)
         except Exception as error:  # said by the control thread, whatever it is
             self.port_error = error
             self.started.set()
             return
         self.started.set()
         self.logger.run(self.configuration["logger"]["core"])
-        for port in self.ports:
+        for port in self.ports.values():
             port.close()
 
     def _serve(self, server: Server) -> None:

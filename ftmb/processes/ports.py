@@ -19,6 +19,9 @@ from typing import Any
 
 from ftmb import offloads
 from ftmb._native import dpdk
+from ftmb._native.check import NativeError
+from ftmb._native.journal import JournalPort
+from ftmb.configuration.relations import JOURNAL
 from ftmb.processes.journal import note
 
 CLAIM_PATIENCE_S = 1.0  # a box that was killed is still giving back what it had
@@ -60,7 +63,7 @@ def eal_arguments(configuration: dict[str, Any]) -> list[str]:
     else:
         note("no huge pages", effect="ports use ordinary memory, somewhat slower")
         arguments += ["--no-huge", "--no-shconf", "-m", str(MEMORY_MIB_WITHOUT)]
-    names = [port["device"] for port in configuration["ports"]]
+    names = [port["device"] for port in configuration["ports"] if not is_journal(port)]
     if all(is_interface(name) or name.startswith("net_") for name in names):
         arguments.append("--no-pci")
     else:  # no other PCI device than the box's own
@@ -131,6 +134,32 @@ def claim(interface: str) -> socket.socket:
             ) from error
 
 
+def is_journal(port: dict[str, Any]) -> bool:
+    """Whether a configured port ends in a file."""
+    return bool(port["device"].startswith(JOURNAL))
+
+
+class OpenJournal:
+    """An open file that elements' lines go to."""
+
+    def __init__(self, port: dict[str, Any]) -> None:
+        path = Path(port["device"].removeprefix(JOURNAL))
+        try:
+            self.port = JournalPort(path)
+        except NativeError as error:
+            raise dpdk.PortError(
+                f"port '{port['name']}': {error.strerror}. Does {path.parent} exist, and may it be "
+                "written to?"
+            ) from error
+        self.device: str = port["device"]
+
+    def fault(self) -> str | None:
+        return self.port.fault()
+
+    def close(self) -> None:
+        self.port.close()
+
+
 class OpenPort:
     """An open device, and the interface below it, if it is one of the kernel's."""
 
@@ -143,6 +172,9 @@ class OpenPort:
         except dpdk.PortError:
             self._restore()
             raise
+
+    def fault(self) -> str | None:
+        return None
 
     def close(self) -> None:
         self.port.close()
@@ -196,21 +228,19 @@ def open_device(
 
 def open_all(
     configuration: dict[str, Any], add: Callable[[str, Any], None]
-) -> tuple[list[OpenPort], dict[str, str]]:
-    """Opens every port and gives each to `add(name, port)`; the ports and their devices."""
+) -> dict[str, OpenPort | OpenJournal]:
+    """Opens every port and gives each to `add(name, port)`; all of them, by name."""
     dpdk.start(eal_arguments(configuration))
     with contextlib.suppress(OSError):  # EAL makes it, and never uses it
         runtime_folder().rmdir()
-    opened: list[OpenPort] = []
-    devices: dict[str, str] = {}
+    opened: dict[str, OpenPort | OpenJournal] = {}
     try:
         for index, port in enumerate(configuration["ports"]):
-            made = OpenPort(port, index)
-            opened.append(made)
-            devices[port["name"]] = made.device
+            made = OpenJournal(port) if is_journal(port) else OpenPort(port, index)
+            opened[port["name"]] = made
             add(port["name"], made.port.base())
     except Exception:
-        for made in opened:
+        for made in opened.values():
             made.close()
         raise
-    return opened, devices
+    return opened

@@ -88,8 +88,8 @@ def status_of(process: LoggerProcess) -> dict[str, Any]:
         "fenced_count": history.fenced_count,
         "snapshot_pauses_ns": history.snapshot_pauses_ns,
         "ports": {
-            name: {**logger.port_counts(name), "device": process.devices[name]}
-            for name in logger.ports
+            name: {**logger.port_counts(name), "device": port.device, "fault": port.fault()}
+            for name, port in process.ports.items()
         },
         "drops": _drops(process, queues),
         "digest": history.digest_counts(standby.peer if standby else None),

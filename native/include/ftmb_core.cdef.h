@@ -11,6 +11,7 @@ enum ftmb_option_type {
     FTMB_OPTION_SECONDS,
     FTMB_OPTION_CHOICE,
     FTMB_OPTION_PORT,
+    FTMB_OPTION_JOURNAL,
     FTMB_OPTION_TEXT,
     FTMB_OPTION_LIST,
     ...
@@ -205,6 +206,11 @@ void memory_port_destroy(struct memory_port *port);
 struct port *memory_port_base(struct memory_port *port);
 int memory_port_push(struct memory_port *port, const uint8_t *bytes, uint16_t length);
 uint16_t memory_port_pop(struct memory_port *port, uint8_t *bytes);
+struct journal_port;
+struct journal_port *journal_port_create(const char *path, uint64_t buffer_size, int *error);
+void journal_port_destroy(struct journal_port *port);
+struct port *journal_port_base(struct journal_port *port);
+int journal_port_fault(const struct journal_port *port);
 struct generator_port;
 struct generator_port *generator_port_create(uint8_t *frames, uint32_t count, uint16_t length,
                                              uint32_t *samples, uint64_t samples_max);

@@ -99,6 +99,7 @@ enum ftmb_option_type {
     FTMB_OPTION_SECONDS,  /* uint64_t nanoseconds; the TOML has seconds; min..max in seconds */
     FTMB_OPTION_CHOICE,   /* uint32_t, index into choices */
     FTMB_OPTION_PORT,     /* uint8_t, index of the port that the TOML names */
+    FTMB_OPTION_JOURNAL,  /* uint8_t, the same, of one that is a journal (port/journal_port.h) */
     FTMB_OPTION_TEXT,     /* string, given to `parse` once */
     FTMB_OPTION_LIST,     /* list of strings, given to `parse` one by one */
 };

@@ -35,6 +35,7 @@ class Box:
         workers: int = 1,
         *,
         paths: Sequence[dict[str, Any]] = (),
+        ports_made: dict[str, Any] | None = None,
         fails_over: bool = False,
         part_mib: int = 256,
         port_capacity: int = 4096,
@@ -54,7 +55,9 @@ class Box:
             workers, "yield", 1 << 22, 1 << 20, 1 << 20, True, release=release, pal=pal
         )
         self.logger = Logger(settings, self.pipeline)
-        self.ports = {name: MemoryPort(port_capacity) for name in ports}
+        self.ports: dict[str, Any] = {
+            name: (ports_made or {}).get(name) or MemoryPort(port_capacity) for name in ports
+        }
         for name, port in self.ports.items():
             self.logger.add_port(name, port.base())
         self.logger.open_ports()
