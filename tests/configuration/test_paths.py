@@ -59,7 +59,7 @@ def test_a_graph_in_its_plain_form() -> None:
     text += path('"lan"', '"firewall", "nat"') + path('"wan"', '"nat", "firewall"')
     plain = parse(HEAD + text).to_dict()
     assert [stage["name"] for stage in plain["pipeline"]] == ["nat", "firewall", "count"]
-    assert [one["through"] for one in plain["paths"]][0] == ["firewall", "nat", "count"]
+    assert plain["paths"][0]["through"] == ["firewall", "nat", "count"]
     assert plain["paths"][0]["program"] and plain["paths"][1]["program"] is None
 
 
