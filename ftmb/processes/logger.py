@@ -66,7 +66,6 @@ class LoggerProcess:
         self.configuration = json.loads(text)
         self.configuration_file = written_descriptor("ftmb-configuration", text)
         enter_network_namespace(self.configuration["network_namespace"])
-        workers = self.configuration["workers"]["count"]
         self.idle = choose_idle(self.configuration)
         self.wants_standby = self.configuration["protection"] == "standby"
         settings = modes.logger_settings(self.configuration, self.idle.logger)

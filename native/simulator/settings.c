@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulator/settings.h"
 
+#include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,8 +100,25 @@ static void add_firewall(struct pipeline *pipeline, uint32_t workers) {
     }
 }
 
+/* By numbers of its own. Both elements by one port and the other way round by the other, TCP by
+ * less; or in their order, without any path. */
+static bool draw_paths(struct pipeline *pipeline) {
+    static const struct bpf_insn is_tcp[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 23), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 1), BPF_STMT(BPF_RET | BPF_K, 0)};
+    struct random own = {.state = simulation.seed * 0xc2b2ae3d27d4eb4fULL + 13};
+    if (random_one_in(&own, 2)) {
+        return false;
+    }
+    int error = pipeline_add_path(pipeline, 1, is_tcp, 4, (const uint8_t[]){0}, 1);
+    error |= pipeline_add_path(pipeline, 1, NULL, 0, (const uint8_t[]){1, 0}, 2);
+    error |= pipeline_add_path(pipeline, 2, NULL, 0, (const uint8_t[]){0, 1}, 2);
+    simulation_expect(error == 0, "the paths cannot be added");
+    return true;
+}
+
 static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers, uint32_t place) {
-    pipeline->count = 0;
+    pipeline->count = pipeline->path_count = 0;
     if (place < 50) {
         add_probe(pipeline);
         simulation.settings.commands = probe_commands;
@@ -117,7 +135,7 @@ static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers, ui
     if (place < 92) {
         add_nat(pipeline, workers);
         add_monitor(pipeline);
-        return "nat, monitor";
+        return draw_paths(pipeline) ? "nat, monitor by paths" : "nat, monitor";
     }
     if (place < 98) {
         add_firewall(pipeline, workers);

@@ -44,6 +44,7 @@ def configuration(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             port("inside", addresses.box_inside),
             port("outside", addresses.box_outside),
         ],
+        "paths": [],
         "pipeline": [
             {
                 "element": "nat",

@@ -29,6 +29,7 @@ CONFIGURATION = {
     "network_namespace": None,
     "ports": [{"name": "left"}, {"name": "right"}],
     "pipeline": [{"element": "forward", "options": {"first": "left", "second": "right"}}],
+    "paths": [],
     "workers": {"count": 1, "cores": None, "idle": "yield"},
     "logger": {"core": None, "idle": None},
     "standby": {"cores": None, "idle": None},
