@@ -13,6 +13,7 @@ import click
 import ftmb as package
 from ftmb.command_line import ExitStatus
 from ftmb.command_line.command import command
+from ftmb.command_line.kit import elements, headers, lint_element, new_element
 from ftmb.command_line.pktgen import pktgen
 from ftmb.command_line.simulate import simulate
 from ftmb.command_line.soak import soak
@@ -50,10 +51,13 @@ def ftmb() -> None:
       ftmb state show nat      its sessions, as the standby has them
       ftmb soak                every kind of failure, for a long time
       ftmb pktgen run SCRIPT   measure a box, or anything else, from outside
+      ftmb elements nat        what it has: options, drop reasons, tables
+      ftmb new-element mine    an element of your own, to begin with
     """
 
 
-ftmb.add_command(command)
+for one in (command, elements, headers, lint_element, new_element):
+    ftmb.add_command(one)
 ftmb.add_command(pktgen)
 ftmb.add_command(simulate)
 ftmb.add_command(soak)

@@ -87,11 +87,25 @@ class Port(_Table):
     gateway: HostAddress | None = None
 
 
+class Module(_Table):
+    """The shared object that an element comes from, and the SHA-256 of its bytes."""
+
+    path: str
+    digest: str
+
+
 class Element(BaseModel):
     """One element of the pipeline; its own options stand in the same table."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     element: str
+    module: Module | None = None  # not a key of the text: put there for element = "./FILE.so"
+
+
+def _stage(table: dict[str, Any]) -> dict[str, Any]:
+    module = table.pop("module")
+    stage = {"element": table.pop("element"), "options": table}
+    return stage if module is None else {**stage, "module": module}
 
 
 class Workers(_Table):
@@ -155,7 +169,5 @@ class Configuration(_Table):
         """The plain form that the processes of the box read: JSON types only."""
         plain = self.model_dump(mode="json")
         plain["ports"] = plain.pop("port")
-        plain["pipeline"] = [
-            {"element": table.pop("element"), "options": table} for table in plain.pop("element")
-        ]
+        plain["pipeline"] = [_stage(table) for table in plain.pop("element")]
         return plain

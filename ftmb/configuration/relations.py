@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ftmb.configuration.model import WORKERS_MAX
+from ftmb.configuration.modules import is_file
 from ftmb.configuration.positions import Path
 
 Problem = tuple[Path, str]
+
+TABLE_KEYS = ("element", "module")  # of an [[element]]; all others are the element's options
 
 ONE_STEERS = (
     "each has a rule of its own for which worker gets a packet, and a pipeline can follow only one"
@@ -128,7 +131,7 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
     tables = [
         (index, table)
         for index, table in _tables(data, "element")
-        if isinstance(table.get("element"), str)
+        if isinstance(table.get("element"), str) and not is_file(table["element"])
     ]
     if not tables:
         return []
@@ -151,7 +154,7 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
             )
         steering = name if classes[name].steers else steering
         known = [option.name for option in classes[name].options]
-        options = {key: value for key, value in table.items() if key != "element"}
+        options = {key: value for key, value in table.items() if key not in TABLE_KEYS}
         for key in options.keys() - known:
             problems.append(((*path, key), unknown("unknown key", key, known)))
         options = {key: value for key, value in options.items() if key in known}
