@@ -88,7 +88,9 @@ def show(one: dict[str, Any]) -> None:
         (
             option["name"],
             f"{option['help']}: {option['allowed']}"
-            + (f" (default {option['default']})" if option["default"] is not None else "; required"),
+            + (
+                f" (default {option['default']})" if option["default"] is not None else "; required"
+            ),
         )
         for option in one["options"]
     ]

@@ -83,9 +83,7 @@ def parse(text: str, file: str = "configuration") -> Configuration:
     return parse_as(BOX, text, file)
 
 
-def parse_as(
-    kind: Kind[Model], text: str, file: str, folder: FilePath = FilePath()
-) -> Model:
+def parse_as(kind: Kind[Model], text: str, file: str, folder: FilePath = FilePath()) -> Model:
     """The same for any kind of file; the files that it names are relative to `folder`."""
     text = text.replace("\r\n", "\n")
     try:

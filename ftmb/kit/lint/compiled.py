@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sources, compiled as an element is: objects to look into, and what the compiler warns of."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ftmb.kit import HEADERS
+from ftmb.kit.lint.breach import Breach, LintError
+
+# As little as possible is inlined away from where it stands, but what depends on the flow of
+# values is found by an optimiser alone.
+FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O2", "-fPIC", "-g0", "-fno-lto",
+         "-Wuninitialized", "-Wmaybe-uninitialized", "-Winit-self", "-Wdiscarded-qualifiers",
+         "-fdiagnostics-format=json"]  # fmt: skip
+KINDS = {
+    "-Wuninitialized": "uninitialised",
+    "-Wmaybe-uninitialized": "uninitialised",
+    "-Winit-self": "uninitialised",
+    "-Wdiscarded-qualifiers": "const",
+}
+
+
+def compiler() -> str:
+    """gcc, whose warnings are asked for."""
+    found = shutil.which(os.environ.get("CC", "gcc")) or shutil.which("gcc")
+    if found is None:
+        raise LintError("there is no compiler: install gcc, or set CC")
+    return found
+
+
+def include_flags(include: list[Path]) -> list[str]:
+    return [f"-I{folder}" for folder in (HEADERS, *include)]
+
+
+def compile_source(source: Path, target: Path, include: list[Path]) -> Iterator[Breach]:
+    """Compiles one file; what the compiler says of it, errors among it."""
+    command = [compiler(), *FLAGS, *include_flags(include), "-c", str(source), "-o", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    try:
+        told: list[dict[str, Any]] = json.loads(done.stderr or "[]")
+    except ValueError:
+        raise LintError(f"{source} cannot be compiled: {done.stderr.strip()}") from None
+    for one in told:
+        kind = KINDS.get(one.get("option", ""), "source" if one["kind"] != "warning" else None)
+        if kind is not None and one["kind"] != "note":
+            place = one["locations"][0]["caret"] if one["locations"] else {"file": "", "line": 0}
+            message = one["message"].replace("\N{LEFT SINGLE QUOTATION MARK}", "'")
+            message = message.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+            words = message.split("'")
+            what = words[1] if len(words) > 1 else message
+            yield Breach(place["file"] or str(source), place["line"], kind, what, message)
