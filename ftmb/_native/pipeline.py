@@ -76,7 +76,7 @@ class Pipeline:
         return list(zip(self.names, reasons, strict=True))
 
     def command_problem(self, place: int, command: str) -> str | None:
-        """Why the element at this place cannot be told this, as far as its state does not matter."""
+        """Why the element at this place cannot be told this, as far as no state matters."""
         element, config = self._configs[place]
         known = self.classes()[place].commands
         if not known:

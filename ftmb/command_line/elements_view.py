@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -44,6 +45,7 @@ def _described(found: elements.ElementClass) -> dict[str, Any]:
         ],
         "ports": [option.name for option in found.options if option.type == "port"],
         "drop_reasons": list(found.drop_reasons),
+        "commands": [asdict(command) for command in found.commands],
         "tables": [
             {
                 "name": table.name,
@@ -96,6 +98,8 @@ def show(one: dict[str, Any]) -> None:
     ]
     _section("options", options)
     _section("drop reasons", [(reason, "") for reason in one["drop_reasons"]])
+    commands = [(f"{one['name']} {one['arguments']}", one["help"]) for one in one["commands"]]
+    _section("commands", commands)
     for table in one["tables"]:
         whose = "shared by all workers" if table["shared"] else "of each worker"
         _section(f"table {table['name']}: {table['help']} ({whose})", list(table["fields"].items()))

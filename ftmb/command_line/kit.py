@@ -22,8 +22,12 @@ def _shown(path: Path) -> str:
 
 @click.command("new-element")
 @click.argument("name")
-@click.option("--into", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-              help="The folder to make. Left out: the project's tree, or ./NAME outside it.")  # fmt: skip
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The folder to make. Left out: the project's tree, or ./NAME outside it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
 def new_element(name: str, into: Path | None, as_json: bool) -> int:
     """Write a working element, with its test and its README.
@@ -72,8 +76,11 @@ def headers() -> int:
 
 @click.command("lint-element")
 @click.argument("paths", nargs=-1, required=True, type=PATH)
-@click.option("--allow", type=click.Path(dir_okay=False, path_type=Path),
-              help="The list of exceptions. Left out: contract.toml beside the element, if there.")  # fmt: skip
+@click.option(
+    "--allow",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The list of exceptions. Left out: contract.toml beside the element, if there.",
+)
 @click.option("-I", "include", multiple=True, metavar="DIR", help="More folders with headers.")
 @click.option("--json", "as_json", is_flag=True, help="What was found, as JSON.")
 def lint_element(

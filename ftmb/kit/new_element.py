@@ -16,11 +16,11 @@ from ftmb.errors import FtmbError
 
 SAMPLE = re.compile(r"\bsample(?=\b|_class\b)")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-C_KEYWORDS = frozenset(
-    "asm auto bool break case char const continue default do double else enum extern float for "
-    "goto if inline int long register restrict return short signed sizeof static struct switch "
-    "typedef typeof union unsigned void volatile while".split()
-)
+C_KEYWORDS = """
+    asm auto bool break case char const continue default do double else enum extern float for goto
+    if inline int long register restrict return short signed sizeof static struct switch typedef
+    typeof union unsigned void volatile while
+"""
 TREE_MARK = Path("elements/elements.c")
 SPDX_LINE = re.compile(r"^.*SPDX-License-Identifier.*\n(?:#\n)?")
 EXTERN = "extern const struct ftmb_element_class {}_class;\n"
@@ -50,7 +50,7 @@ def tree_above(folder: Path) -> Path | None:
 
 def check_name(name: str, taken: set[str]) -> None:
     """KitError: it cannot be an element's name, or is one already."""
-    if not NAME.fullmatch(name) or name in C_KEYWORDS or keyword.iskeyword(name):
+    if not NAME.fullmatch(name) or name in C_KEYWORDS.split() or keyword.iskeyword(name):
         raise KitError(
             f"'{name}' cannot be an element's name: up to 32 of a-z, 0-9 and '_' are allowed, "
             "beginning with a letter, and no keyword of C or Python"

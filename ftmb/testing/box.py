@@ -162,9 +162,10 @@ class Box:
             process.hold()  # quiet they are, but only this makes what they wrote be seen here
             digests.append(process.state_digest())
             process.release()
-        assert digests[0] == digests[1]
+        assert digests[0] == digests[1], "the states of master and standby differ"
         for worker in range(self.workers):
-            assert self.standby_peer.worker_counts(worker)["digests_mismatched"] == 0
+            mismatched = self.standby_peer.worker_counts(worker)["digests_mismatched"]
+            assert mismatched == 0, "the packets of master and standby differ"
 
     def advance(self, seconds: float) -> list[tuple[str, bytes]]:
         """Lets input time pass, in at most 1,000 ticks; what left the box meanwhile."""

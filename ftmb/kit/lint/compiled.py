@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,11 +19,16 @@ from ftmb.kit.lint.breach import Breach, LintError
 # values is found by an optimiser alone.
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O2", "-fPIC", "-g0", "-fno-lto",
          "-Wuninitialized", "-Wmaybe-uninitialized", "-Winit-self", "-Wdiscarded-qualifiers",
+         "-fanalyzer", "-Wanalyzer-use-of-uninitialized-value",
          "-fdiagnostics-format=json"]  # fmt: skip
+QUOTATION_MARK = re.compile("[\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}]")
+# The first name in quotes; the compiler may add to it what the name means to it at that place.
+NAME = re.compile(r"'\W*(\w+?)(?:_\d+)?\b")
 KINDS = {
     "-Wuninitialized": "uninitialised",
     "-Wmaybe-uninitialized": "uninitialised",
     "-Winit-self": "uninitialised",
+    "-Wanalyzer-use-of-uninitialized-value": "uninitialised",
     "-Wdiscarded-qualifiers": "const",
 }
 
@@ -51,8 +57,9 @@ def compile_source(source: Path, target: Path, include: list[Path]) -> Iterator[
         kind = KINDS.get(one.get("option", ""), "source" if one["kind"] != "warning" else None)
         if kind is not None and one["kind"] != "note":
             place = one["locations"][0]["caret"] if one["locations"] else {"file": "", "line": 0}
-            message = one["message"].replace("\N{LEFT SINGLE QUOTATION MARK}", "'")
-            message = message.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-            words = message.split("'")
-            what = words[1] if len(words) > 1 else message
+            message = QUOTATION_MARK.sub("'", one["message"])
+            quoted = NAME.search(message)
+            what = quoted[1] if quoted else message
+            if kind == "uninitialised":
+                message = f"of {what} bytes are read that were not written before"
             yield Breach(place["file"] or str(source), place["line"], kind, what, message)

@@ -28,6 +28,7 @@ INSTRUCTIONS = {
     "identity": {"cpuid", "rdpid"},
     "io": {"syscall", "sysenter", "int", "in", "out", "svc"},
 }
+WHERE_SOURCES_TELL = {"memory": ": give the sources as well, which tell where"}
 THREAD_BASE = re.compile(r"\b[fg]s:")
 STACK_GUARD = re.compile(r"\bfs:\[0x28\]")
 MACHINES = {
@@ -124,7 +125,11 @@ class Object:
                 if kind is not None and (kind, mnemonic) not in seen:
                     seen.add((kind, mnemonic))
                     yield Breach(
-                        self.shown, 0, kind, mnemonic, f"the instruction {mnemonic} {operands}"
+                        self.shown,
+                        0,
+                        kind,
+                        mnemonic,
+                        f"the instruction {mnemonic} {operands}".rstrip(),
                     )
 
 
@@ -145,7 +150,9 @@ def object_breaches(found: Object, provided: set[str], knows_memory: bool) -> It
     for name in sorted(found.needed() - provided):
         kind = kind_of(name)
         if kind is not None and not (kind == "memory" and knows_memory):
-            yield Breach(found.shown, 0, kind, name, f"{name}() is called")
+            yield Breach(
+                found.shown, 0, kind, name, f"{name} is used" + WHERE_SOURCES_TELL.get(kind, "")
+            )
     yield from found.writable()
     yield from found.constructors()
     yield from found.instructions()

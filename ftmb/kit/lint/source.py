@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clang.cindex import Cursor, CursorKind, StorageClass, Type, TypeKind
+from clang.cindex import Cursor, CursorKind, StorageClass, TLSKind, Type, TypeKind
 
 from ftmb.kit.lint.breach import Breach
 from ftmb.kit.lint.provenance import in_one_object
@@ -62,10 +62,12 @@ def _orders(sources: Sources) -> Iterator[Breach]:
             if cursor.kind != CursorKind.BINARY_OPERATOR:
                 continue
             sides = [stripped(side) for side in cursor.get_children()]
-            if all(is_pointer(side.type) for side in sides) and operator_of(cursor) in ORDERS:
-                if not in_one_object(sources, function, sides[0], sides[1]):
-                    what = sides[0].spelling or "a pointer"
-                    yield at(cursor, "pointer order", what, f"{what} is compared by its place")
+            if not all(is_pointer(side.type) for side in sides):
+                continue
+            is_order = operator_of(cursor) in ORDERS
+            if is_order and not in_one_object(sources, function, sides[0], sides[1]):
+                what = sides[0].spelling or "a pointer"
+                yield at(cursor, "pointer order", what, f"{what} is compared by its place")
 
 
 def _cast(cursor: Cursor, inner: Cursor) -> Iterator[Breach]:
@@ -73,13 +75,16 @@ def _cast(cursor: Cursor, inner: Cursor) -> Iterator[Breach]:
     what = inner.spelling or to.spelling
     if is_integer(to) and is_pointer(of):
         yield at(cursor, "pointer order", what, f"{what}, a pointer, is taken as a number")
-    elif is_pointer(to) and is_pointer(of):
-        if _pointee(of).is_const_qualified() and not _pointee(to).is_const_qualified():
-            yield at(cursor, "const", what, f"{what}, which is constant, is made writable")
+    elif is_pointer(to) and is_pointer(of) and _is_const(of) and not _is_const(to):
+        yield at(cursor, "const", what, f"{what}, which is constant, is made writable")
 
 
 def _pointee(kind: Type) -> Type:
     return kind.get_canonical().get_pointee()
+
+
+def _is_const(pointer: Type) -> bool:
+    return bool(_pointee(pointer).is_const_qualified())
 
 
 def _variable(cursor: Cursor) -> Iterator[Breach]:
@@ -90,7 +95,10 @@ def _variable(cursor: Cursor) -> Iterator[Breach]:
     is_global = parent is not None and parent.kind == CursorKind.TRANSLATION_UNIT
     if not (is_global or cursor.storage_class == StorageClass.STATIC):
         return
-    if not cursor.type.get_canonical().is_const_qualified():
+    if cursor.tls_kind != TLSKind.NONE:
+        what = f"{cursor.spelling} is another one in each thread"
+        yield at(cursor, "identity", cursor.spelling, what)
+    elif not cursor.type.get_canonical().is_const_qualified():
         yield at(cursor, "static", cursor.spelling, f"{cursor.spelling} can be written")
 
 
@@ -101,19 +109,11 @@ def _calls(sources: Sources) -> Iterator[Breach]:
         if not sources.own(function.cursor):
             continue
         for name, cursor in function.calls:
-            kind = None if name in sources.functions else kind_of(_plain(name))
-            if kind == "memory" and function.name not in no_memory:
-                continue
-            if kind is not None:
-                yield at(cursor, kind, _plain(name), f"{_plain(name)}() is called")
-
-
-def _plain(name: str) -> str:
-    """What the compiler itself makes of a call that it knows, as memcpy of __builtin_memcpy."""
-    built_in = "__builtin_"
-    if not name.startswith(built_in):
-        return name
-    return {"rdtsc": "time"}.get(name.removeprefix(f"{built_in}ia32_"), "memcpy")
+            if name in sources.functions or name.startswith("__builtin_"):
+                continue  # what the compiler makes of those, the object tells
+            kind = kind_of(name)
+            if kind is not None and (kind != "memory" or function.name in no_memory):
+                yield at(cursor, kind, name, f"{name}() is called")
 
 
 def _pointers_in_state(sources: Sources) -> Iterator[Breach]:
@@ -131,9 +131,12 @@ def _state_types(function: Cursor) -> Iterator[Type]:
             for inner in cursor.walk_preorder():
                 if inner.kind == CursorKind.CXX_UNARY_EXPR:  # sizeof
                     yield from _measured(inner)
-        elif cursor.kind == CursorKind.VAR_DECL and is_pointer(cursor.type):
-            if any(_is_state(inner) for inner in cursor.get_children()):
-                yield _pointee(cursor.type)
+        elif (
+            cursor.kind == CursorKind.VAR_DECL
+            and is_pointer(cursor.type)
+            and any(_is_state(inner) for inner in cursor.get_children())
+        ):
+            yield _pointee(cursor.type)
 
 
 def _measured(size: Cursor) -> Iterator[Type]:

@@ -14,18 +14,18 @@ from elftools.elf.elffile import ELFFile
 
 from ftmb._native import _core  # type: ignore[attr-defined]
 
-PURE = (
-    "memcpy memmove memset memcmp memchr memrchr memmem mempcpy bcmp "
-    "strlen strnlen strcmp strncmp strcasecmp strncasecmp strchr strrchr strchrnul strstr strspn "
-    "strcspn strpbrk strcpy strncpy stpcpy strcat strncat strtok_r strsep "
-    "strtol strtoul strtoll strtoull __isoc23_strtol __isoc23_strtoul __isoc23_strtoll "
-    "__isoc23_strtoull snprintf vsnprintf sscanf __isoc99_sscanf __isoc23_sscanf "
-    "inet_pton inet_ntop htons htonl ntohs ntohl bsearch abs labs "
-    "__ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc tolower toupper "
-    "abort __assert_fail __stack_chk_fail __errno_location __*_chk "
-    # what the compiler calls by itself, and what each shared object refers to
-    "__*[sdt]i[2-4] __cxa_finalize _ITM_* __gmon_start__ _GLOBAL_OFFSET_TABLE_"
-).split()
+# The last line: what the compiler calls by itself, and what each shared object refers to.
+PURE = """
+    memcpy memmove memset memcmp memchr memrchr memmem mempcpy bcmp
+    strlen strnlen strcmp strncmp strcasecmp strncasecmp strchr strrchr strchrnul strstr strspn
+    strcspn strpbrk strcpy strncpy stpcpy strcat strncat strtok_r strsep
+    strtol strtoul strtoll strtoull __isoc23_strtol __isoc23_strtoul __isoc23_strtoll
+    __isoc23_strtoull snprintf vsnprintf sscanf __isoc99_sscanf __isoc23_sscanf
+    inet_pton inet_ntop htons htonl ntohs ntohl bsearch abs labs
+    __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc tolower toupper
+    abort __assert_fail __stack_chk_fail __errno_location __*_chk
+    __*[sdt]i[2-4] __cxa_finalize _ITM_* __gmon_start__ _GLOBAL_OFFSET_TABLE_
+"""
 
 KINDS = {
     "clock": "time clock clock_* gettimeofday times localtime* gmtime* mktime timespec_get ftime "
@@ -65,6 +65,6 @@ def kind_of(name: str) -> str | None:
     for kind, patterns in KINDS.items():
         if any(fnmatchcase(name, pattern) for pattern in patterns.split()):
             return kind
-    if any(fnmatchcase(name, pattern) for pattern in PURE):
+    if any(fnmatchcase(name, pattern) for pattern in PURE.split()):
         return None
     return "unknown"

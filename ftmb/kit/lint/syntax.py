@@ -110,13 +110,20 @@ def parse(paths: list[Path], include: list[Path]) -> tuple[Sources, list[Breach]
     return sources, problems
 
 
+def _is_function(cursor: Cursor) -> bool:
+    return (
+        cursor.kind == CursorKind.DECL_REF_EXPR
+        and cursor.referenced is not None
+        and cursor.referenced.kind == CursorKind.FUNCTION_DECL
+    )
+
+
 def _note_function(sources: Sources, cursor: Cursor) -> None:
     function = Function(cursor.spelling, cursor)
     for inner in cursor.walk_preorder():
-        if inner.kind == CursorKind.DECL_REF_EXPR and inner.referenced is not None:
-            if inner.referenced.kind == CursorKind.FUNCTION_DECL:
-                function.refers_to.add(inner.spelling)
-                function.calls.append((inner.spelling, inner))
+        if _is_function(inner):
+            function.refers_to.add(inner.spelling)
+            function.calls.append((inner.spelling, inner))
     if sources.own(cursor) or function.name not in sources.functions:
         sources.functions[function.name] = function
 
@@ -126,13 +133,7 @@ def _note_entries(sources: Sources, cursor: Cursor) -> None:
         children = list(inner.get_children())
         if len(children) == 2 and children[0].kind == CursorKind.MEMBER_REF:
             value = children[1]
-            names = {
-                one.spelling
-                for one in value.walk_preorder()
-                if one.kind == CursorKind.DECL_REF_EXPR
-                and one.referenced is not None
-                and one.referenced.kind == CursorKind.FUNCTION_DECL
-            }
+            names = {one.spelling for one in value.walk_preorder() if _is_function(one)}
             if names:
                 sources.entries.setdefault(children[0].spelling, set()).update(names)
 
