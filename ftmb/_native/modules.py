@@ -79,14 +79,17 @@ def read(path: str | Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise ModuleError(f"{path} cannot be opened: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ModuleError(f"{path} is not a file")
         _refuse_what_others_write(str(path), status)
         if status.st_size > SIZE_MAX:
             raise ModuleError(f"{path} has more than {SIZE_MAX >> 20} MiB")
-        return file.read()
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_what_others_write(path: str, status: os.stat_result) -> None:

@@ -28,8 +28,9 @@ def resolve_modules(data: dict[str, Any], folder: Path) -> Iterator[Problem]:
         if not isinstance(table, dict):
             continue
         if "module" in table:
+            del table["module"]
             yield ("element", index, "module"), 'unknown key; a file is named by element = "./..."'
-        elif is_file(table.get("element")):
+        if is_file(table.get("element")):
             problem = _resolve(table, folder, files)
             if problem is not None:
                 yield ("element", index, "element"), problem
