@@ -82,9 +82,14 @@ def headers() -> int:
     help="The list of exceptions. Left out: contract.toml beside the element, if there.",
 )
 @click.option("-I", "include", multiple=True, metavar="DIR", help="More folders with headers.")
+@click.option("--quiet", is_flag=True, help="Print breaches alone.")
 @click.option("--json", "as_json", is_flag=True, help="What was found, as JSON.")
 def lint_element(
-    paths: tuple[Path, ...], allow: Path | None, include: tuple[str, ...], as_json: bool
+    paths: tuple[Path, ...],
+    allow: Path | None,
+    include: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
 ) -> int:
     """Look for what would make a standby differ from its master, without running anything.
 
@@ -106,9 +111,10 @@ def lint_element(
     else:
         for breach in found:
             click.echo(str(breach))
-        names = ", ".join(map(str, paths))
-        count = len(found)
-        click.echo(f"{names}: {count} breach{'es' * (count != 1)} of the contract")
+        if not quiet:
+            count = len(found)
+            names = ", ".join(map(str, paths))
+            click.echo(f"{names}: {count} breach{'es' * (count != 1)} of the contract")
     return ExitStatus.GUARANTEE_BROKEN if found else ExitStatus.OK
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`ftmb new-element`: what it writes is built, linted, tested and failed over, as its user would."""
+"""`ftmb new-element`: what it writes is built, linted, tested, failed over, as its user would."""
 
 from __future__ import annotations
 
