@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A real box with an element of a user's own: it outlives its master, and its author's next build."""
+"""A real box with a user's own element: it outlives its master, and its author's next build."""
 
 from __future__ import annotations
 

@@ -56,10 +56,12 @@ def compile_source(source: Path, target: Path, include: list[Path]) -> Iterator[
     for one in told:
         kind = KINDS.get(one.get("option", ""), "source" if one["kind"] != "warning" else None)
         if kind is not None and one["kind"] != "note":
-            place = one["locations"][0]["caret"] if one["locations"] else {"file": "", "line": 0}
+            place: dict[str, Any] = {"file": str(source), "line": 0}
+            if one["locations"]:
+                place = one["locations"][0]["caret"]
             message = QUOTATION_MARK.sub("'", one["message"])
             quoted = NAME.search(message)
             what = quoted[1] if quoted else message
             if kind == "uninitialised":
                 message = f"of {what} bytes are read that were not written before"
-            yield Breach(place["file"] or str(source), place["line"], kind, what, message)
+            yield Breach(place["file"], place["line"], kind, what, message)
