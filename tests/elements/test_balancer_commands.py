@@ -9,9 +9,9 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.elements.harness import Box
 
 from ftmb._native.pipeline import Pipeline
+from ftmb.testing import Box
 from tests.elements.balancer_frames import (
     BACKENDS,
     SERVERS,
