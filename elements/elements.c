@@ -3,11 +3,12 @@
 
 extern const struct ftmb_element_class firewall_class;
 extern const struct ftmb_element_class forward_class;
+extern const struct ftmb_element_class load_balancer_class;
 extern const struct ftmb_element_class monitor_class;
 extern const struct ftmb_element_class nat_class;
 
-static const struct ftmb_element_class *const elements[] = {&firewall_class, &forward_class,
-                                                            &monitor_class, &nat_class};
+static const struct ftmb_element_class *const elements[] = {
+    &firewall_class, &forward_class, &load_balancer_class, &monitor_class, &nat_class};
 
 const struct ftmb_element_class *elements_at(uint32_t index) {
     return index < sizeof(elements) / sizeof(elements[0]) ? elements[index] : NULL;

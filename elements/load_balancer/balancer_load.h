@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The shared part of the state, with the algorithm least_connections. */
+#ifndef BALANCER_LOAD_H
+#define BALANCER_LOAD_H
+
+#include <stdint.h>
+
+/* Of a backend's place; under the variable of its service. */
+struct balancer_load {
+    uint64_t connections_ever;
+    uint32_t connections;
+    uint32_t generation; /* of the backend that this is about */
+    uint32_t place;
+    uint32_t padding;
+};
+
+struct balancer_shared {
+    uint32_t places;
+    uint32_t padding;
+    uint64_t variables, loads; /* offsets from here, as the arena holds no pointers */
+};
+
+#endif
