@@ -14,30 +14,23 @@
 #include "balancer_load.h"
 #include "balancer_state.h"
 
-static struct balancer_load *loads_of(struct balancer_shared *shared) {
-    return (struct balancer_load *)((uint8_t *)shared + shared->loads);
-}
-
 static struct ftmb_shared *variable_at(struct balancer_shared *shared, uint32_t index) {
     return ftmb_shared_at((struct ftmb_shared *)((uint8_t *)shared + shared->variables), index);
 }
 
 int balancer_load_create(struct ftmb_arena *arena, const struct balancer_config *config,
                          void **created) {
-    uint32_t places = config->service_count * config->backends_max;
-    *created = NULL;
-    if (config->algorithm != BALANCER_LEAST_CONNECTIONS) {
-        return 0;
-    }
-    struct balancer_shared *shared = ftmb_allocate_shared(arena, sizeof(*shared), 64);
-    struct ftmb_shared *variables = ftmb_allocate_variables(arena, BALANCER_VARIABLES);
-    struct balancer_load *loads = ftmb_allocate_shared(arena, places * sizeof(*loads), 64);
-    if (shared == NULL || variables == NULL || loads == NULL) {
+    bool is_used = config->algorithm == BALANCER_LEAST_CONNECTIONS;
+    uint32_t places = is_used ? config->service_count * config->backends_max : 0;
+    struct balancer_shared *shared =
+        ftmb_allocate_shared(arena, sizeof(*shared) + places * sizeof(struct balancer_load), 64);
+    struct ftmb_shared *variables =
+        is_used ? ftmb_allocate_variables(arena, BALANCER_VARIABLES) : NULL;
+    if (shared == NULL || (is_used && variables == NULL)) {
         return -ENOMEM;
     }
     shared->places = places;
-    shared->variables = (uint64_t)((uint8_t *)variables - (uint8_t *)shared);
-    shared->loads = (uint64_t)((uint8_t *)loads - (uint8_t *)shared);
+    shared->variables = is_used ? (uint64_t)((uint8_t *)variables - (uint8_t *)shared) : 0;
     *created = shared;
     return 0;
 }
@@ -63,7 +56,8 @@ static void hold(struct ftmb_context *context, uint32_t index) {
 
 /* The counter of a backend as this worker knows it; NULL: others are ahead. */
 static struct balancer_load *load_of(struct ftmb_context *context, uint16_t place) {
-    struct balancer_load *load = &loads_of(context->shared)[place];
+    struct balancer_shared *shared = context->shared;
+    struct balancer_load *load = &shared->loads[place];
     const struct balancer_backend *backend = &balancer_backends(context->state)[place];
     if (load->generation < backend->generation) {
         *load = (struct balancer_load){.generation = backend->generation, .place = place};
@@ -128,12 +122,10 @@ static void settle(struct ftmb_context *context, uint32_t variable) {
 
 void balancer_load_settle(struct ftmb_context *context) {
     struct balancer_state *state = context->state;
-    if (context->shared != NULL) {
-        for (uint32_t left = state->changed; left != 0; left &= left - 1) {
-            settle(context, (uint32_t)__builtin_ctz(left));
-        }
-        state->changed = 0;
-        state->settling_count = 0;
-        balancer_load_let_go(context);
+    for (uint32_t left = state->changed; left != 0; left &= left - 1) {
+        settle(context, (uint32_t)__builtin_ctz(left));
     }
+    state->changed = 0;
+    state->settling_count = 0;
+    balancer_load_let_go(context);
 }

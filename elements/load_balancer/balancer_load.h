@@ -15,9 +15,10 @@ struct balancer_load {
 };
 
 struct balancer_shared {
-    uint32_t places;
+    uint32_t places; /* 0 with Maglev, which shares nothing */
     uint32_t padding;
-    uint64_t variables, loads; /* offsets from here, as the arena holds no pointers */
+    uint64_t variables; /* offset from here, as the arena holds no pointers */
+    struct balancer_load loads[];
 };
 
 #endif

@@ -151,7 +151,7 @@ void balancer_rebuild(const struct balancer_config *config, struct balancer_stat
 
 /* ---- Shared counters (balancer_load.c) ---- */
 
-/* 0 or -ENOMEM. NULL with Maglev. */
+/* 0 or -ENOMEM. */
 int balancer_load_create(struct ftmb_arena *arena, const struct balancer_config *config,
                          void **shared);
 /* The active backend with the fewest connections for its weight, which has one more from now on;

@@ -133,8 +133,8 @@ static void mark_used_connections(const void *state, const void *first, uint64_t
 static uint64_t load_rows(const void *config, const void *state, const void **first) {
     const struct balancer_shared *shared = state;
     (void)config;
-    *first = shared == NULL ? NULL : (const uint8_t *)state + shared->loads;
-    return shared == NULL ? 0 : shared->places;
+    *first = shared->loads;
+    return shared->places;
 }
 
 static void mark_used_load(const void *state, const void *first, uint64_t count, uint8_t *used) {

@@ -17,6 +17,7 @@ from ftmb.errors import StateError
 
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 NANOSECONDS = 1e9
+MAPPED = bytes(10) + b"\xff\xff"  # in front of an IPv4 address in 16 bytes
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,18 @@ def _ipv4(numbers: pl.Series) -> pl.Series:
     return frame.select(pl.concat_str(pl.all(), separator=".")).to_series()
 
 
+def _text(packed: bytes) -> str:
+    """Of either version: 16 bytes may hold an IPv4 address, as ::ffff:a.b.c.d."""
+    address = ipaddress.ip_address(packed)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
 def _address(name: str, column: np.ndarray) -> pl.Series:
     if column.dtype.kind == "V":
         raw = np.ascontiguousarray(column).tobytes()
         size = column.dtype.itemsize
-        texts = [str(ipaddress.ip_address(raw[at : at + size])) for at in range(0, len(raw), size)]
+        texts = [_text(raw[at : at + size]) for at in range(0, len(raw), size)]
         return pl.Series(name, texts, pl.String)
     return _ipv4(pl.Series(name, column.astype("u4"))).rename(name)
 
@@ -103,11 +111,12 @@ def _is_within(field: Field, column: np.ndarray, prefix: str) -> np.ndarray:
         mask = int(network.netmask)
         return (column.astype("u4") & mask) == int(network.network_address)
     raw = np.ascontiguousarray(column).view("u1").reshape(len(column), -1)
+    is_mapped = (raw[:, : len(MAPPED)] == np.frombuffer(MAPPED, "u1")).all(axis=1)
+    raw = raw[:, len(MAPPED) :] if network.version == 4 else raw
     wanted = np.frombuffer(network.network_address.packed, "u1")
     mask_bytes = np.frombuffer(network.netmask.packed, "u1")
-    if network.version == 4:
-        return np.zeros(len(column), bool)
-    return np.asarray(((raw & mask_bytes) == wanted).all(axis=1))
+    is_within = ((raw & mask_bytes) == wanted).all(axis=1)
+    return np.asarray(is_within & (is_mapped == (network.version == 4)))
 
 
 def select(table: Table, rows: Rows, query: Query) -> pl.DataFrame:

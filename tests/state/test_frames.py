@@ -97,3 +97,13 @@ def test_an_empty_table_has_its_columns() -> None:
 def test_what_cannot_be_asked_is_said(query: Query) -> None:
     with pytest.raises(StateError):
         select(TABLE, rows(), query)
+
+
+def test_an_ipv4_address_in_sixteen_bytes_is_one_of_ipv4() -> None:
+    mixed = rows()
+    mixed["six"][0] = np.void(ipaddress.ip_address("::ffff:198.51.100.7").packed)
+    assert select(TABLE, mixed, Query())["six"].to_list()[0] == "198.51.100.7"
+    for network, left in (("198.51.100.0/24", [5]), ("198.51.101.0/24", []), ("0.0.0.0/0", [5]),
+                          ("::/0", [1 << 40, 7])):  # fmt: skip
+        found = select(TABLE, mixed, Query(within=(("six", network),)))
+        assert found["bytes"].to_list() == left
