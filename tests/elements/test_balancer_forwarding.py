@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import pytest
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
 from tests.elements.balancer_frames import (
     SERVERS,
@@ -11,23 +14,303 @@ from tests.elements.balancer_frames import (
     Balancer,
     answer,
     client,
+    ether,
+    header,
     tcp,
     udp,
 )
 
+ALGORITHMS = ["maglev", "least_connections"]
+
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-@pytest.mark.parametrize("algorithm", ["maglev", "least_connections"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_connection_there_and_back(make_box, workers, algorithm, version):
     balancer = Balancer(make_box, workers, algorithm=algorithm)
     chosen = balancer.chosen(20, version)
     assert set(chosen.values()) == set(SERVERS[version])
+    sent = [tcp("A", number, version) for number in range(20)]
+    there = {packet.src: packet for packet in balancer.to(*sent)}
     for number in range(20):
-        (there,) = balancer.to(tcp("A", number, version))
-        assert (there.src, there.sport) == (client(number, version), 4000)
-        assert (there.dst, there.dport) == (chosen[number], 8080)
-        (back,) = balancer.back(answer(there))
-        assert (back.src, back.sport) == (VIPS[version], 80)
-        assert (back.dst, back.dport) == (client(number, version), 4000)
+        one = there[client(number, version)]
+        assert (one.sport, one.dst, one.dport) == (4000, chosen[number], 8080)
+    for back in balancer.back(*(answer(packet) for packet in there.values())):
+        assert (back.src, back.sport, back.dport) == (VIPS[version], 80, 4000)
+        assert back.dst in there
     assert balancer.drops() == {}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("version", [4, 6])
+def test_datagrams(make_box, algorithm, version):
+    balancer = Balancer(make_box, 4, algorithm=algorithm)
+    there = balancer.to(*(udp(number, version) for number in range(12)))
+    again = balancer.to(*(udp(number, version) for number in range(12)))
+    assert {(p.src, p.dst) for p in there} == {(p.src, p.dst) for p in again}
+    assert {p.dport for p in there} == {5353}
+    for back in balancer.back(*(answer(packet) for packet in there)):
+        assert (back.src, back.sport) == (VIPS[version], 53)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_only_what_must_changes(make_box, version):
+    """All bytes of both ways, with options, traffic class and padding behind the datagram."""
+    balancer = Balancer(make_box)
+    fields = {"tos": 0xB8, "id": 77} if version == 4 else {"tc": 0xB8, "fl": 77}
+    hops = {4: "ttl", 6: "hlim"}[version]
+    sent = header(version, client(0, version), VIPS[version], **fields)
+    sent /= TCP(sport=4000, dport=80, flags="S", options=[("MSS", 1400)], urgptr=3) / Raw(b"odd")
+    ((port, frame),) = balancer.frames("clients", [ether(sent) + bytes(9)])
+    assert port == "servers"
+    got = Ether(frame).payload
+    wanted = sent.copy()
+    wanted.dst, wanted[TCP].dport = got.dst, 8080
+    setattr(wanted, hops, 63)
+    assert frame == ether(wanted) + bytes(9)
+    back = answer(got)
+    ((_, frame),) = balancer.frames("servers", [back])
+    wanted = back.copy()
+    wanted.src, wanted[TCP].sport = VIPS[version], 80
+    setattr(wanted, hops, 63)
+    assert frame == ether(wanted)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_what_was_damaged_stays_damaged(make_box, version, protocol):
+    """Checksums are changed by what changes (RFC 1624), not computed anew."""
+    balancer = Balancer(make_box)
+    sent = tcp("S", 0, version) if protocol == "tcp" else udp(0, version)
+    layer = TCP if protocol == "tcp" else UDP
+    right = type(sent)(bytes(sent))[layer].chksum
+    sent[layer].chksum = right ^ 0x0100
+    (got,) = balancer.send("clients", sent)
+    wrong = got[layer].chksum
+    del got[layer].chksum
+    good = type(got)(bytes(got))[layer].chksum
+    difference = ((wrong - good) % 0xFFFF, (good - wrong) % 0xFFFF)
+    assert 0x0100 in difference
+
+
+def test_a_datagram_without_a_checksum_stays_without(make_box):
+    balancer = Balancer(make_box)
+    (there,) = balancer.send("clients", udp(chksum=0))
+    assert there[UDP].chksum == 0
+    reply = answer(there)
+    reply[UDP].chksum = 0
+    (back,) = balancer.send("servers", reply)
+    assert back[UDP].chksum == 0
+
+
+def test_hops(make_box):
+    balancer = Balancer(make_box)
+    for version in (4, 6):
+        field = {4: "ttl", 6: "hlim"}[version]
+        last = tcp("S", 0, version)
+        setattr(last, field, 1)
+        balancer.refused("clients", last, "hops_expired")
+        setattr(last, field, 2)
+        (there,) = balancer.to(last)
+        assert getattr(there, field) == 1
+        back = answer(there)
+        setattr(back, field, 1)
+        balancer.refused("servers", back, "hops_expired")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_who_is_asked_and_who_answers(make_box, algorithm):
+    balancer = Balancer(make_box, algorithm=algorithm)
+    other = tcp("S")
+    other[TCP].dport = 81
+    balancer.refused("clients", other, "no_service")
+    other = udp()
+    other[UDP].dport = 80
+    balancer.refused("clients", other, "no_service")
+    (there,) = balancer.to(tcp("S"))
+    reply = answer(there)
+    stranger = reply.copy()
+    stranger.src = "10.0.0.99"
+    balancer.refused("servers", stranger, "not_a_backend")
+    stranger = reply.copy()
+    stranger.src = next(server for server in SERVERS[4] if server != there.dst)
+    balancer.refused("servers", stranger, "wrong_backend")
+    begun = reply.copy()
+    begun[TCP].dport = 4001
+    begun[TCP].flags = "S"
+    balancer.refused("servers", begun, "no_connection")  # a backend begins nothing from there
+    balancer.back(reply)
+
+
+def test_a_service_without_backends(make_box):
+    balancer = Balancer(make_box, backends=[])
+    balancer.refused("clients", tcp("S"), "no_backend")
+    balancer.refused("clients", udp(), "no_backend")
+
+
+# ---- Ends ----
+
+
+def opened(balancer, sport):
+    (there,) = balancer.to(tcp("S", sport=sport))
+    (_,) = balancer.back(answer(there))
+    balancer.to(tcp("A", sport=sport))
+    return there
+
+
+def test_silence_ends_connections(make_box):
+    balancer = Balancer(make_box, algorithm="least_connections", udp_timeout=30,
+                        tcp_transitory_timeout=10, tcp_established_timeout=100,
+                        tcp_closing_timeout=20)  # fmt: skip
+    balancer.to(tcp("S", sport=1))
+    opened(balancer, 2)
+    closing = opened(balancer, 3)
+    balancer.to(tcp("FA", sport=3))
+    balancer.back(answer(closing, "FA"))
+    reset = opened(balancer, 4)
+    balancer.back(answer(reset, "RA"))
+    asked = balancer.to(udp(sport=5))[0]
+    for seconds, left in ((11, {2, 3, 4, 5}), (10, {2, 5}), (10, {2}), (70, set())):
+        balancer.advance(seconds)
+        ports = {int(row["client_port"]) for row in balancer.tables()["connections"]}
+        assert ports == left
+        assert balancer.tables()["load"]["connections"].sum() == len(left)
+    balancer.refused("clients", tcp("A", sport=2), "no_connection")
+    balancer.refused("servers", answer(asked), "no_connection")
+
+
+def test_traffic_keeps_a_connection(make_box):
+    balancer = Balancer(make_box, algorithm="least_connections", udp_timeout=30)
+    (there,) = balancer.to(udp())
+    for _ in range(3):
+        balancer.advance(20)
+        balancer.back(answer(there))
+    balancer.advance(31)
+    balancer.refused("servers", answer(there), "no_connection")
+
+
+def test_a_reset_that_was_forged_ends_nothing(make_box):
+    balancer = Balancer(make_box, algorithm="least_connections", tcp_closing_timeout=20)
+    there = opened(balancer, 7)
+    balancer.to(tcp("R", sport=7))
+    balancer.to(tcp("A", sport=7))
+    balancer.advance(25)
+    balancer.back(answer(there, "A"))
+
+
+def test_the_same_client_port_again_after_the_end(make_box):
+    """A new connection is chosen anew: the backend with fewer ones by now."""
+    balancer = Balancer(make_box, 1, algorithm="least_connections")
+    there = opened(balancer, 9)
+    balancer.to(tcp("S", sport=9))  # repeated: the same one
+    for number in range(1, 3):
+        balancer.to(tcp("S", number))
+    balancer.to(tcp("FA", sport=9))
+    balancer.back(answer(there, "FA"))
+    counts = balancer.tables()["load"]["connections"].tolist()
+    assert sorted(counts) == [1, 1, 1]
+    balancer.to(tcp("S", sport=9))
+    assert sorted(balancer.tables()["load"]["connections"].tolist()) == [1, 1, 1]
+    assert len(balancer.tables()["connections"]) == 3
+
+
+# ---- Without a connection ----
+
+
+def test_with_maglev_a_full_table_forwards_by_hash(make_box):
+    balancer = Balancer(make_box, 1, connections_max=16)
+    first = balancer.chosen(40)
+    again = balancer.to(*(tcp("A", number) for number in range(40)))
+    assert {packet.src: packet.dst for packet in again} == {
+        client(number): server for number, server in first.items()
+    }
+    backs = balancer.back(*(answer(packet) for packet in again))
+    assert {packet.src for packet in backs} == {VIPS[4]}
+    tables = balancer.tables()
+    assert len(tables["connections"]) == 16
+    assert tables["services"]["stateless"].sum() == 3 * 24
+    elsewhere = answer(next(p for p in again if p.src == client(39)))
+    elsewhere.src = next(server for server in SERVERS[4] if server != elsewhere.src)
+    balancer.refused("servers", elsewhere, "no_connection")
+
+
+def test_counting_a_full_table_begins_nothing(make_box):
+    balancer = Balancer(make_box, 1, algorithm="least_connections", connections_max=16)
+    assert len(balancer.send("clients", *(tcp("S", number) for number in range(40)))) == 16
+    assert balancer.drops() == {"connections_full": 24}
+    assert balancer.tables()["load"]["connections"].sum() == 16
+
+
+def test_the_middle_of_a_connection(make_box):
+    """With Maglev any box knows where it went; counting does not."""
+    balancer = Balancer(make_box)
+    chosen = balancer.chosen(10)
+    other = Balancer(make_box)
+    found = other.to(*(tcp("PA", number) for number in range(10)))
+    assert {p.src: p.dst for p in found} == {client(n): chosen[n] for n in range(10)}
+    counting = Balancer(make_box, algorithm="least_connections")
+    counting.refused("clients", tcp("PA"), "no_connection")
+
+
+# ---- Direct ----
+
+MACS = {server: f"02:00:00:00:00:1{number}" for number, server in enumerate(SERVERS[4])}
+MACS6 = {server: f"02:00:00:00:00:6{number}" for number, server in enumerate(SERVERS[6])}
+
+
+def direct(make_box, algorithm="maglev", **options):
+    backends = [
+        f"{protocol} {service} -> {f'[{server}]' if ':' in server else server}:{port} mac {mac}"
+        for protocol, port in (("tcp", 80), ("udp", 53))
+        for service, macs in ((f"{VIPS[4]}:{port}", MACS), (f"[{VIPS[6]}]:{port}", MACS6))
+        for server, mac in macs.items()
+    ]
+    return Balancer(
+        make_box, backends=backends, forwarding="direct", algorithm=algorithm, **options
+    )
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("version", [4, 6])
+def test_direct_return(make_box, algorithm, version):
+    balancer = direct(make_box, algorithm)
+    macs = set((MACS if version == 4 else MACS6).values())
+    chosen = {}
+    for flags in ("S", "A", "PA", "FA"):
+        sent = {bytes(tcp(flags, number, version)): number for number in range(12)}
+        for port, frame in balancer.frames("clients", [ether(tcp(flags, n, version))
+                                                       for n in range(12)]):  # fmt: skip
+            assert port == "servers"
+            number = sent[frame[14:]]  # the packet is what it was
+            assert frame[6:14] == ether(tcp(flags, number, version))[6:14]
+            assert chosen.setdefault(number, frame[:6]) == frame[:6]
+    assert {mac.hex(":") for mac in chosen.values()} == macs
+
+
+def test_direct_answers_pass_as_they_are(make_box):
+    balancer = direct(make_box)
+    balancer.to(tcp("S"))
+    reply = answer(tcp("S"))
+    assert balancer.frames("servers", [reply]) == [("clients", ether(reply))]
+    stranger = answer(tcp("S"))
+    stranger.src = SERVERS[4][0]
+    balancer.refused("servers", stranger, "not_a_backend")
+
+
+def test_direct_connections_end_by_what_the_client_sends(make_box):
+    balancer = direct(make_box, "least_connections", tcp_transitory_timeout=10,
+                      tcp_closing_timeout=20, tcp_established_timeout=100)  # fmt: skip
+    balancer.to(tcp("S", sport=1), tcp("S", sport=2), tcp("A", sport=2))
+    balancer.to(tcp("S", sport=3), tcp("A", sport=3), tcp("FA", sport=3))
+    for seconds, left in ((11, {2, 3}), (10, {2}), (85, set())):
+        balancer.advance(seconds)
+        assert {int(row["client_port"]) for row in balancer.tables()["connections"]} == left
+
+
+def test_a_backends_ethernet_address_with_rewriting(make_box):
+    """Between ports without addresses nobody else would put it there."""
+    backends = [f"{VIPS[4]}:80 -> 10.0.0.1:8080 mac 02:00:00:00:00:77"]
+    balancer = Balancer(make_box, services=[f"tcp {VIPS[4]}:80"], backends=backends)
+    ((_, frame),) = balancer.frames("clients", [tcp("S")])
+    assert frame[:6].hex(":") == "02:00:00:00:00:77"
+    assert IP(frame[14:]).dst == "10.0.0.1"
