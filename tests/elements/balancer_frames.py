@@ -183,7 +183,8 @@ class Balancer:
         return {number: by_source[client(number, version)] for number in range(count)}
 
     def tables(self) -> dict[str, Rows]:
-        """All rows in use, of all workers one after the other."""
+        """All rows in use, of all workers one after the other, once all commands are done."""
+        self.advance(0)
         descriptor = os.memfd_create("state")
         try:
             begun = self.box.master.begin_snapshot(descriptor)
