@@ -29,6 +29,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "pending_max": 1 << 21,
     },
     "forward": {"first": "inside", "second": "outside"},
+    "load_balancer": {
+        "clients": "inside",
+        "servers": "outside",
+        "services": ["udp 192.0.2.1:53"],
+        "backends": [f"192.0.2.1:53 -> 203.0.113.{number}:53" for number in range(1, 17)],
+        "connections_max": 1 << 21,
+    },
     "monitor": {"first": "inside", "second": "outside", "hosts_max": 1 << 20},
     "nat": {
         "inside": "inside",
@@ -52,6 +59,8 @@ def options_of(element: str, flow_count: int) -> dict[str, Any]:
         options |= {"external": MANY_EXTERNAL, "sessions_max": sessions}
     if element == "firewall" and flow_count > options["flows_max"]:
         options |= {"flows_max": SESSIONS_MAX, "pending_max": SESSIONS_MAX}
+    if element == "load_balancer" and flow_count > options["connections_max"]:
+        options |= {"connections_max": SESSIONS_MAX}
     return options
 
 

@@ -2,6 +2,7 @@
 #include "simulator/settings.h"
 
 #include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +118,47 @@ static bool draw_paths(struct pipeline *pipeline) {
     return true;
 }
 
+static const char *const balancer_commands[] = {
+    "add tcp 198.51.100.7:80 192.0.2.3:8000 weight 2",
+    "drain tcp 198.51.100.7:80 192.0.2.1:8000",
+    "remove tcp 198.51.100.7:80 192.0.2.2:8000",
+    "add tcp 198.51.100.7:80 192.0.2.2:8000",
+    "add udp 198.51.100.7:80 192.0.2.3:8001",
+    "remove udp 198.51.100.7:80 192.0.2.1:8001",
+    "add udp 198.51.100.7:80 192.0.2.1:8001",
+    "remove udp 198.51.100.8:81 192.0.2.2:8002",
+    NULL,
+};
+
+static void add_load_balancer(struct pipeline *pipeline, uint32_t workers) {
+    static const char *const services[] = {"tcp 198.51.100.7:80", "udp 198.51.100.7:80",
+                                           "udp 198.51.100.8:81"};
+    const struct ftmb_element_class *element = element_named("load_balancer");
+    void *config = add(pipeline, element);
+    char text[256];
+    element_config_set(element, config, "clients", 0);
+    element_config_set(element, config, "servers", 1);
+    element_config_set(element, config, "algorithm", chance(2));
+    element_config_set(element, config, "backends_max", 3);
+    element_config_set(element, config, "table_size", 13);
+    element_config_set(element, config, "connections_max", 16 + chance(16));
+    for (uint32_t service = 0; service < 3; service++) {
+        element_config_set_text(element, config, "services", services[service]);
+        for (uint32_t backend = 1; backend < 3; backend++) {
+            snprintf(text, sizeof(text), "%s -> 192.0.2.%u:%u", services[service], backend,
+                     8000 + service);
+            element_config_set_text(element, config, "backends", text);
+        }
+    }
+    element_config_set(element, config, "udp_timeout", 1);
+    element_config_set(element, config, "tcp_established_timeout", 2);
+    element_config_set(element, config, "tcp_transitory_timeout", 1);
+    element_config_set(element, config, "tcp_closing_timeout", 1);
+    if (element->check(config, workers, text, sizeof(text)) != 0) {
+        simulation_fail("the load balancer's configuration: %s", text);
+    }
+}
+
 static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers, uint32_t place) {
     pipeline->count = pipeline->path_count = 0;
     if (place < 50) {
@@ -128,9 +170,14 @@ static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers, ui
         add_monitor(pipeline);
         return "monitor";
     }
-    if (place < 85) {
+    if (place < 77) {
         add_nat(pipeline, workers);
         return "nat";
+    }
+    if (place < 85) {
+        add_load_balancer(pipeline, workers);
+        simulation.settings.commands = balancer_commands;
+        return "load_balancer";
     }
     if (place < 92) {
         add_nat(pipeline, workers);
