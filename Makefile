@@ -53,4 +53,4 @@ bench-peers: setup native ## The kernel's NAT with conntrackd and keepalived, fa
 clean: ## Removes what was built; keeps .venv/
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find ftmb recovery -name __pycache__ -prune -exec rm -rf {} +
-	rm -f ftmb/_native/*.so ftmb/_native/ftmb-simulator
+	rm -rf ftmb/_native/*.so ftmb/_native/ftmb-simulator ftmb/_native/include

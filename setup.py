@@ -11,5 +11,13 @@ recovery = ["ftmb.recovery", *("ftmb.recovery." + name for name in find_packages
 setup(
     packages=[*find_packages(include=["ftmb", "ftmb.*"]), *recovery],
     package_dir={"ftmb": "ftmb", "ftmb.recovery": "recovery"},
-    package_data={"ftmb": ["_native/*.so", "_native/*.h", "_native/ftmb-simulator"]},
+    package_data={
+        "ftmb": [
+            "_native/*.so",
+            "_native/ftmb-simulator",
+            "_native/include/*.h",
+            "_native/include/arena/*.h",
+            "kit/templates/*",
+        ]
+    },
 )

@@ -7,8 +7,16 @@ extern const struct ftmb_element_class load_balancer_class;
 extern const struct ftmb_element_class monitor_class;
 extern const struct ftmb_element_class nat_class;
 
+/* One in each line, whatever their names are. */
+/* clang-format off */
 static const struct ftmb_element_class *const elements[] = {
-    &firewall_class, &forward_class, &load_balancer_class, &monitor_class, &nat_class};
+    &firewall_class,
+    &forward_class,
+    &load_balancer_class,
+    &monitor_class,
+    &nat_class,
+};
+/* clang-format on */
 
 const struct ftmb_element_class *elements_at(uint32_t index) {
     return index < sizeof(elements) / sizeof(elements[0]) ? elements[index] : NULL;

@@ -11,6 +11,10 @@ CORE_MODULE := ftmb/_native/_core.abi3.so
 DPDK_MODULE := ftmb/_native/_dpdk.abi3.so
 SIMULATOR := ftmb/_native/ftmb-simulator
 
+# What elements outside the tree are compiled with: part of the package, as the modules are.
+INTERFACE := $(addprefix ftmb/_native/include/,$(notdir $(filter-out %.cdef.h,\
+	$(wildcard native/include/*.h))) $(addprefix arena/,free_list.h hash_table.h timer_wheel.h))
+
 # `make native-modules SANITIZE=address` (and undefined behaviour) or SANITIZE=thread: the core
 # alone, into a folder of its own, which FTMB_NATIVE names to those who import it from there. What
 # gcc says of uninitialized variables is not reliable under a sanitizer.
@@ -54,7 +58,13 @@ SIMULATOR_OBJECTS := $(SIMULATOR_SOURCES:%.c=$(NATIVE_BUILD)/simulator/%.o)
 
 .PHONY: native-modules
 native: native-modules
-native-modules: $(CORE_MODULE) $(DPDK_MODULE) $(if $(SANITIZE)$(COUNTED),,$(SIMULATOR))
+native-modules: $(INTERFACE) $(CORE_MODULE) $(DPDK_MODULE) $(if $(SANITIZE)$(COUNTED),,$(SIMULATOR))
+
+ftmb/_native/include/arena/%.h: native/arena/%.h
+	@mkdir -p $(@D) && cp $< $@
+ftmb/_native/include/%.h: native/include/%.h
+	@mkdir -p $(@D) && cp $< $@
+
 .PHONY: simulator
 simulator: $(SIMULATOR)
 
@@ -83,7 +93,7 @@ $(NATIVE_BUILD)/libftmb_core.a: $(CORE_OBJECTS) native/native.mk
 $(NATIVE_BUILD)/libftmb_dpdk.a: $(DPDK_OBJECTS) native/native.mk
 	@rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
-$(CORE_MODULE): $(NATIVE_BUILD)/libftmb_core.a ftmb/_native/build.py \
+$(CORE_MODULE): $(NATIVE_BUILD)/libftmb_core.a ftmb/_native/build.py native/host/interface.map \
 	native/include/ftmb_core.cdef.h native/include/ftmb_pktgen.cdef.h
 	@echo "  cffi    $@"
 	@$(PYTHON) ftmb/_native/build.py core $(NATIVE_BUILD) $(@D)

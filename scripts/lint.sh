@@ -29,8 +29,17 @@ check_types() {
 clang_format() {
     local files
     mapfile -t files < <(git ls-files -co --exclude-standard -- 'native/*.[ch]' 'elements/*.[ch]' 'tests/fuzz/*.[ch]' \
-        'benchmarks/*.[ch]')
+        'benchmarks/*.[ch]' 'tests/elements/*.[ch]' 'ftmb/kit/*.[ch]')
     [ ${#files[@]} -eq 0 ] || clang-format "$@" "${files[@]}"
+}
+
+# Whatever an element must not do; an exception stands with its reason in contract.toml beside it.
+elements() {
+    local folder found=0
+    for folder in elements/*/ ftmb/kit/templates/; do
+        .venv/bin/ftmb lint-element --quiet "$folder" -I native -I elements || found=1
+    done
+    return $found
 }
 
 python_folders=(ftmb scripts tests setup.py)
@@ -49,5 +58,6 @@ check "ruff" .venv/bin/python -m ruff check --quiet "${python_folders[@]}"
 check "ruff format" .venv/bin/python -m ruff format --check --quiet "${python_folders[@]}"
 check "mypy" check_types
 check "clang-format" clang_format --dry-run -Werror
+check "elements' contract" elements
 check "house rules" .venv/bin/python scripts/check_house_rules.py
 exit $failed

@@ -23,6 +23,7 @@ HEADERS = {
         "host/counts.h",
         "host/crash_point.h",
         "host/cycles.h",
+        "host/element_module.h",
         "host/logger.h",
         "host/process.h",
         "host/snapshot.h",
@@ -39,6 +40,8 @@ HEADERS = {
     "dpdk": ["port/dpdk_port.h"],
 }
 LIBRARIES = {"core": "libpcap", "dpdk": "libdpdk"}
+# What is visible of a library: elements that are loaded are bound to the core's interface.
+VISIBLE = {"core": [f"-Wl,--version-script={ROOT / 'native/host/interface.map'}"], "dpdk": []}
 DECLARATIONS = {"core": ["core", "pktgen"], "dpdk": ["dpdk"]}
 
 
@@ -58,7 +61,7 @@ def build(name: str, build_folder: Path, into: Path) -> None:
         include_dirs=[str(ROOT / folder) for folder in ("native", "native/include", "elements")],
         extra_objects=[str((build_folder / f"libftmb_{name}.a").resolve())],
         extra_compile_args=["-std=gnu11", "-D_GNU_SOURCE", "-Wno-unused-function"],
-        extra_link_args=["-pthread", *libraries],
+        extra_link_args=["-pthread", *VISIBLE[name], *libraries],
         py_limited_api=True,
     )
     temporary = build_folder / "cffi"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ftmb._native import modules
 from ftmb._native.check import ffi, lib, text
 
 NANOSECONDS = 1_000_000_000
@@ -106,7 +107,7 @@ def _commands(raw: Any) -> tuple[Command, ...]:
 
 
 @cache
-def raw_classes() -> dict[str, Any]:
+def built_in_classes() -> dict[str, Any]:
     """The constant tables of all elements that are built in, by name."""
     found: dict[str, Any] = {}
     while (element := lib.elements_at(len(found))) != ffi.NULL:
@@ -114,22 +115,46 @@ def raw_classes() -> dict[str, Any]:
     return found
 
 
+def raw_classes() -> dict[str, Any]:
+    """The constant tables of all elements, also of those that were loaded, by name."""
+    return {**modules.loaded_classes(), **built_in_classes()}
+
+
 @cache
+def _described(raw: Any) -> ElementClass:
+    return ElementClass(
+        name=text(raw.name),
+        help=text(raw.help),
+        options=tuple(_option(option) for option in _raw_options(raw)),
+        drop_reasons=strings(raw.drop_reasons),
+        steers=raw.steer != ffi.NULL,
+        needs_flows=raw.steering == lib.FTMB_STEERING_FLOW,
+        rewrites=raw.rewrites,
+        commands=_commands(raw),
+    )
+
+
 def element_classes() -> dict[str, ElementClass]:
-    """All elements that are built in, by name."""
-    return {
-        name: ElementClass(
-            name=name,
-            help=text(raw.help),
-            options=tuple(_option(option) for option in _raw_options(raw)),
-            drop_reasons=strings(raw.drop_reasons),
-            steers=raw.steer != ffi.NULL,
-            needs_flows=raw.steering == lib.FTMB_STEERING_FLOW,
-            rewrites=raw.rewrites,
-            commands=_commands(raw),
+    """All elements, also those that were loaded, by name."""
+    return {name: _described(raw) for name, raw in raw_classes().items()}
+
+
+def load_module(path: str, digest: str | None = None) -> modules.Module:
+    """A shared object's element, known by its name from now on; modules.ModuleError."""
+    module = modules.load(path, digest)
+    if module.name in built_in_classes():
+        raise modules.ModuleError(
+            f"{path} holds an element '{module.name}', which is the name of one that is built in: "
+            "give it another"
         )
-        for name, raw in raw_classes().items()
-    }
+    return module
+
+
+def load_modules(stages: Sequence[dict[str, Any]]) -> None:
+    """Those that the elements of a pipeline come from; modules.ModuleError."""
+    for stage in stages:
+        if (module := stage.get("module")) is not None:
+            load_module(module["path"], module["digest"])
 
 
 def _store(config: Any, raw: Any, c_type: str, value: int) -> None:

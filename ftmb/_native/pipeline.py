@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftmb._native.check import check, ffi, lib, text
-from ftmb._native.elements import ERROR_SIZE, ElementClass, element_classes, filled, raw_classes
+from ftmb._native.elements import (
+    ERROR_SIZE,
+    ElementClass,
+    element_classes,
+    filled,
+    load_modules,
+    raw_classes,
+)
 from ftmb._native.filters import instructions
 
 
@@ -30,6 +37,7 @@ class Pipeline:
 
     def __init__(self, stages: Sequence[dict[str, Any]], ports: Sequence[str], workers: int,
                  paths: Sequence[dict[str, Any]] = ()) -> None:  # fmt: skip
+        load_modules(stages)
         self.elements = tuple(stage["element"] for stage in stages)
         self.names = tuple(stage.get("name", stage["element"]) for stage in stages)
         steering = [name for name in self.elements if raw_classes()[name].steer != ffi.NULL]
@@ -84,7 +92,7 @@ class Pipeline:
         return list(zip(self.names, reasons, strict=True))
 
     def command_problem(self, place: int, command: str) -> str | None:
-        """Why the element at this place cannot be told this, as far as its state does not matter."""
+        """Why the element at this place cannot be told this, as far as no state matters."""
         element, config = self._configs[place]
         known = self.classes()[place].commands
         if not known:

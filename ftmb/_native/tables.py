@@ -91,11 +91,15 @@ def _fields(raw: Any) -> tuple[Field, ...]:
     return tuple(found)
 
 
-@cache
 def tables_of(element: str) -> tuple[Table, ...]:
-    """What an element that is built in can show."""
+    """What an element can show."""
+    return _tables(raw_classes()[element])
+
+
+@cache
+def _tables(element: Any) -> tuple[Table, ...]:
     found: list[Table] = []
-    raw = raw_classes()[element].tables
+    raw = element.tables
     while raw != ffi.NULL and raw[len(found)].name != ffi.NULL:
         table = raw[len(found)]
         found.append(

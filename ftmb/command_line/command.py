@@ -37,9 +37,10 @@ def command(element: str, words: tuple[str, ...], box: str | None) -> int:
 
 def _show(name: str, element: str) -> int:
     from ftmb import orchestrator
-    from ftmb._native.elements import element_classes
+    from ftmb._native.elements import element_classes, load_modules
 
     stages = orchestrator.configuration_of(name)["pipeline"]
+    load_modules(stages)
     classes = {stage["name"]: element_classes()[stage["element"]] for stage in stages}
     if element not in classes:
         raise click.UsageError(f"no element '{element}' in this box; it has: {', '.join(classes)}")

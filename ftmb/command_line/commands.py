@@ -14,6 +14,7 @@ import ftmb as package
 from ftmb.command_line import ExitStatus
 from ftmb.command_line.command import command
 from ftmb.command_line.graph import graph
+from ftmb.command_line.kit import elements, headers, lint_element, new_element
 from ftmb.command_line.pktgen import pktgen
 from ftmb.command_line.simulate import simulate
 from ftmb.command_line.soak import soak
@@ -53,11 +54,13 @@ def ftmb() -> None:
       ftmb state show nat      its sessions, as the standby has them
       ftmb soak                every kind of failure, for a long time
       ftmb pktgen run SCRIPT   measure a box, or anything else, from outside
+      ftmb elements nat        what it has: options, drop reasons, tables
+      ftmb new-element mine    an element of your own, to begin with
     """
 
 
-ftmb.add_command(command)
-ftmb.add_command(graph)
+for one in (command, elements, graph, headers, lint_element, new_element):
+    ftmb.add_command(one)
 ftmb.add_command(pktgen)
 ftmb.add_command(simulate)
 ftmb.add_command(soak)

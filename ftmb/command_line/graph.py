@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +122,7 @@ def _draw_path(drawn: graphviz.Digraph, box: dict[str, Any], path: dict[str, Any
     for port in path["from"]:
         drawn.node(f"in {port}", port, shape="cds")
         drawn.edge(f"in {port}", nodes[0], label=path["match"] or "", color=colour)
-    for before, behind in zip(nodes, nodes[1:], strict=False):
+    for before, behind in itertools.pairwise(nodes):
         drawn.edge(before, behind, color=colour)
     for port in ways_out(box, path):
         drawn.node(f"out {port}", port, shape="cds")

@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Generic, TypeVar, get_args
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ftmb.configuration.model import Configuration
+from ftmb.configuration.modules import resolve_modules
 from ftmb.configuration.positions import Path, key_lines, line_of
 from ftmb.configuration.relations import Problem, relation_problems, unknown
 from ftmb.errors import ConfigurationError
@@ -44,6 +46,8 @@ class Kind(Generic[Model]):
     model: type[Model]
     relations: Relations
     hints: Mapping[Path, str]  # what to say of a key that is missing
+    resolve: Callable[[dict[str, Any], FilePath], Iterable[Problem]] = lambda data, folder: ()
+    """Puts what files say in the place of their names, which are relative to the folder."""
 
 
 BOX = Kind(
@@ -53,6 +57,7 @@ BOX = Kind(
         ("port",): "; a box needs at least one [[port]] table",
         ("element",): "; a box needs at least one [[element]] table",
     },
+    resolve_modules,
 )
 
 
@@ -70,7 +75,7 @@ def load_as(kind: Kind[Model], path: str | FilePath) -> Model:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError([f"{path}: cannot be read: {reason}"]) from None
-    return parse_as(kind, text, str(path))
+    return parse_as(kind, text, str(path), FilePath(path).parent)
 
 
 def parse(text: str, file: str = "configuration") -> Configuration:
@@ -78,8 +83,8 @@ def parse(text: str, file: str = "configuration") -> Configuration:
     return parse_as(BOX, text, file)
 
 
-def parse_as(kind: Kind[Model], text: str, file: str) -> Model:
-    """The same for any kind of file."""
+def parse_as(kind: Kind[Model], text: str, file: str, folder: FilePath = FilePath()) -> Model:
+    """The same for any kind of file; the files that it names are relative to `folder`."""
     text = text.replace("\r\n", "\n")
     try:
         data = tomllib.loads(text)
@@ -96,17 +101,20 @@ def parse_as(kind: Kind[Model], text: str, file: str) -> Model:
 
     if too_large := _too_large_numbers(data):
         raise ConfigurationError(_rendered(too_large, place_of))
-    return check_data(kind, data, place_of)
+    return check_data(kind, data, place_of, folder)
 
 
 def from_data(data: dict[str, Any]) -> Configuration:
     """The same for data that has no text, such as what the drill builds."""
-    return check_data(BOX, data, lambda path: "configuration")
+    return check_data(BOX, deepcopy(data), lambda path: "configuration")
 
 
-def check_data(kind: Kind[Model], data: dict[str, Any], place_of: Any) -> Model:
-    """Checks data as it comes out of TOML; `place_of` tells where a path of it stands."""
-    problems: list[Problem] = []
+def check_data(
+    kind: Kind[Model], data: dict[str, Any], place_of: Any, folder: FilePath = FilePath()
+) -> Model:
+    """Checks data as it comes out of TOML; `place_of` tells where a path of it stands. Files that
+    it names are relative to `folder`, and what they say is put in the place of their names."""
+    problems: list[Problem] = [*kind.resolve(data, folder)]
     configuration = None
     try:
         configuration = kind.model.model_validate(data)

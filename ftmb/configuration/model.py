@@ -88,12 +88,20 @@ class Port(_Table):
     gateway: HostAddress | None = None
 
 
+class Module(_Table):
+    """The shared object that an element comes from, and the SHA-256 of its bytes."""
+
+    path: str
+    digest: str
+
+
 class Element(BaseModel):
     """One element of the pipeline; its own options stand in the same table."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     element: str
     name: Name | None = None  # as `element`
+    module: Module | None = None  # not a key of the text: put there for element = "./FILE.so"
 
 
 class PacketPath(_Table):
@@ -143,8 +151,9 @@ class Metrics(_Table):
 
 
 def _plain_element(table: dict[str, Any]) -> dict[str, Any]:
-    element, name = table.pop("element"), table.pop("name")
-    return {"element": element, "name": name or element, "options": table}
+    element, name, module = (table.pop(key) for key in ("element", "name", "module"))
+    plain = {"element": element, "name": name or element, "options": table}
+    return plain if module is None else {**plain, "module": module}
 
 
 class Configuration(_Table):

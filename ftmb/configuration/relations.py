@@ -15,10 +15,12 @@ from typing import Any
 
 from ftmb.configuration import paths
 from ftmb.configuration.model import WORKERS_MAX
+from ftmb.configuration.modules import is_file
 from ftmb.configuration.positions import Path
 
 Problem = tuple[Path, str]
 JOURNAL = "journal:"  # before the path of a file, as a port's device
+TABLE_KEYS = ("element", "module", "name")  # of an [[element]]; all others are options
 
 
 def relation_problems(data: dict[str, Any]) -> list[Problem]:
@@ -158,7 +160,7 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
     tables = [
         (index, table)
         for index, table in _tables(data, "element")
-        if isinstance(table.get("element"), str)
+        if isinstance(table.get("element"), str) and not is_file(table["element"])
     ]
     if not tables:
         return []
@@ -175,7 +177,7 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
             problems.append(((*path, "element"), unknown(f"found '{name}'", name, list(classes))))
             continue
         known = [option.name for option in classes[name].options]
-        options = {key: value for key, value in table.items() if key not in ("element", "name")}
+        options = {key: value for key, value in table.items() if key not in TABLE_KEYS}
         for key in options.keys() - known:
             problems.append(((*path, key), unknown("unknown key", key, known)))
         options = {key: value for key, value in options.items() if key in known}

@@ -2,8 +2,8 @@
 """Starting, stopping and asking a box; the orchestrator process itself is in daemon.py.
 
 A box lives in a folder of the run directory: box.json (its checked configuration), control.sock
-(the logger process's) and log.jsonl (all processes' structured log). folder.py tells what its
-locks mean.
+(the logger process's), log.jsonl (all processes' structured log), and copies of the elements that
+are the user's own. folder.py tells what its locks mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ftmb.errors import CommandError, NotRunningError, StartError, StopError
-from ftmb.orchestrator import crash_points, members
+from ftmb.orchestrator import crash_points, members, modules
 from ftmb.orchestrator.folder import (
     CONFIGURATION_NAME,
     LOG_NAME,
@@ -52,6 +52,7 @@ def start(configuration: dict[str, Any], *, foreground: bool, crash_at: str | No
     """
     name = configuration["name"]
     folder = box_folder(name)
+    originals, configuration = configuration, modules.placed(configuration, folder)
     with contextlib.ExitStack() as exits:
         orchestrating = lock_orchestrator(folder)
         if orchestrating is None:
@@ -67,6 +68,7 @@ def start(configuration: dict[str, Any], *, foreground: bool, crash_at: str | No
         else:
             exits.callback(os.close, running)
             _prepare(configuration, folder)
+            modules.copy(originals, configuration)
             daemon, report = _start_daemon(folder, [orchestrating, running], crash_at)
     attaches = running is None
     with _stopping_on_interrupt(daemon):

@@ -80,6 +80,8 @@ struct ftmb_element_class {
     ...;
 };
 const struct ftmb_element_class *elements_at(uint32_t index);
+const struct ftmb_element_class *element_module_open(const char *path, char *error,
+                                                     size_t error_size);
 
 #define FTMB_WORKERS_MAX ...
 #define FTMB_PORTS_MAX ...

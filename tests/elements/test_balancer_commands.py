@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftmb._native.pipeline import Pipeline
+from ftmb.testing import Box
 from tests.elements.balancer_frames import (
     BACKENDS,
     SERVERS,
@@ -23,7 +24,6 @@ from tests.elements.balancer_frames import (
     tcp,
     udp,
 )
-from tests.elements.harness import Box
 from tests.elements.test_balancer_maglev import Named, hashed, reference
 
 ALGORITHMS = ["maglev", "least_connections"]
@@ -170,9 +170,9 @@ def test_commands_that_do_not_fit_change_nothing(make_box):
         (f"add {VIP}:80 10.0.0.1", "an address of a host and a port"),
         (f"add {VIP}:80 [2001:db8::1]:80", "different versions of IP"),
         (f"add {VIP}:80 10.0.0.1:80 weight 0", "a weight from 1 to 256"),
-        (f"add {VIP}:80 10.0.0.1:80 weight 2 weight 3", "\"mac\" or the end"),
+        (f"add {VIP}:80 10.0.0.1:80 weight 2 weight 3", '"mac" or the end'),
         (f"add {VIP}:80 10.0.0.1:80 mac 01:00:00:00:00:01", "Ethernet address of one host"),
-        (f"drain {VIP}:80 10.0.0.1:80 weight 3", "for \"add\" alone"),
+        (f"drain {VIP}:80 10.0.0.1:80 weight 3", 'for "add" alone'),
         (f"add {VIP}:53 10.0.0.1:80", None),
         (f"add tcp {VIP}:80 10.0.0.1:80 mac 02:00:00:00:00:0A weight 256", None),
         (f"add {VIP}:80 -> 10.0.0.1:80", None),
@@ -190,7 +190,7 @@ def test_directly_an_added_backend_needs_its_ethernet_address():
     options = {"clients": "a", "servers": "b", "services": [f"tcp {VIP}:80"],
                "forwarding": "direct"}  # fmt: skip
     pipeline = Pipeline([{"element": "load_balancer", "options": options}], ["a", "b"], 1)
-    assert "needs \"mac\"" in pipeline.command_problem(0, f"add {VIP}:80 10.0.0.1:80")
+    assert 'needs "mac"' in pipeline.command_problem(0, f"add {VIP}:80 10.0.0.1:80")
     assert "ports stay" in pipeline.command_problem(0, f"add {VIP}:80 10.0.0.1:81")
     assert pipeline.command_problem(0, f"drain {VIP}:80 10.0.0.1:80") is None
 

@@ -26,6 +26,7 @@ from scapy.layers.sctp import SCTP, SCTPChunkInit, SCTPChunkInitAck
 from scapy.packet import Packet, Raw
 from scapy.utils import rdpcap
 
+from ftmb.testing import Box
 from tests.elements.firewall_frames import (
     INSIDE,
     OUTSIDE,
@@ -36,7 +37,6 @@ from tests.elements.firewall_frames import (
     tcp,
     udp,
 )
-from tests.elements.harness import Box
 from tests.elements.kernel_firewall import kernels_answers
 
 pytestmark = [

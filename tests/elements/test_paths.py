@@ -13,7 +13,7 @@ from scapy.packet import Packet
 
 from ftmb._native.check import NativeError
 from ftmb._native.filters import FilterError, compile_filter
-from tests.elements.harness import Box
+from ftmb.testing import Box
 
 PORTS = ["inside", "outside", "dmz"]
 SIDES = {"first": "inside", "second": "outside"}

@@ -9,7 +9,7 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from tests.elements.harness import Box
+from ftmb.testing import Box
 
 PORTS = ["inside", "outside"]
 MONITOR = ("monitor", {"first": "inside", "second": "outside"})

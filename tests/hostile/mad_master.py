@@ -8,7 +8,7 @@ import mmap
 import os
 import struct
 
-from tests.elements.harness import TICK_NS, Box
+from ftmb.testing import TICK_NS, Box
 from tests.native.test_output_record import Record
 
 RING_HEADER = 4096

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.elements.harness import Box
+from ftmb.testing import Box
 from tests.hostile.mad_master import CONSUMED_OFFSET, RING_HEADER, WRITTEN_OFFSET, MadMaster
 from tests.native.test_logger import FORWARD, PORTS, frame, numbers
 from tests.native.test_output_record import Record

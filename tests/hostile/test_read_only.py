@@ -12,7 +12,7 @@ import pytest
 
 from ftmb._native.logger import Logger, LoggerSettings
 from ftmb._native.pipeline import Pipeline
-from tests.elements.harness import Box
+from ftmb.testing import Box
 from tests.native.test_logger import FORWARD, PORTS, frame, numbers
 
 INTRUDER = Path(__file__).with_name("intruder.py")

@@ -16,7 +16,7 @@ import pytest
 
 from ftmb._native.check import NativeError
 from ftmb._native.journal import JournalPort
-from tests.elements.harness import Box
+from ftmb.testing import Box
 
 FORWARD = ("forward", {"first": "in", "second": "eve"})
 

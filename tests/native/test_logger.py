@@ -16,7 +16,7 @@ from scapy.layers.l2 import Ether
 from ftmb._native.logger import Logger, LoggerSettings
 from ftmb._native.memory import MemoryPort
 from ftmb._native.pipeline import Pipeline
-from tests.elements.harness import Box
+from ftmb.testing import Box
 
 PORTS = ["left", "right"]
 FORWARD = ("forward", {"first": "left", "second": "right"})

@@ -16,7 +16,7 @@ from ftmb._native.logger import Logger, LoggerSettings, Peer
 from ftmb._native.memory import MemoryPort
 from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import Process, ProcessSettings
-from tests.elements.harness import Box
+from ftmb.testing import Box
 from tests.elements.test_monitor import OPTIONS, PORTS, frame
 from tests.hostile.mad_master import MadMaster
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A protected box in this process: the loggers, a master and a standby over ports in memory.
 
-Every element's test goes through it. The workers are real threads; the loggers are stepped by
+Every test of an element goes through it. The workers are real threads; the loggers are stepped by
 hand, so that time is the test's. `fail_over` fences the master in the middle of whatever the test
 does, lets the standby go live and starts a new standby from a snapshot, and each time everything
 is quiet the state of master and standby is compared.
@@ -9,15 +9,21 @@ is quiet the state of master and standby is compared.
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from ftmb._native.elements import load_module
 from ftmb._native.logger import WORKER_DROPS, Logger, LoggerSettings, Peer
 from ftmb._native.memory import MemoryPort
 from ftmb._native.pipeline import Pipeline
 from ftmb._native.process import Process, ProcessSettings
+from ftmb._native.tables import Rows, StateCopy
+from ftmb.configuration.modules import is_file
+from ftmb.state import State
 
 TICK_NS = 10_000_000
 START_NS = 1_000_000_000
@@ -25,12 +31,21 @@ QUIET_SECONDS = 20.0
 ZOMBIES_KEPT = 2  # fenced masters that go on running beside the box
 
 
+def _stage(element: str | Path, options: dict[str, Any]) -> dict[str, Any]:
+    if not is_file(str(element)):
+        return {"element": element, "options": options}
+    module = load_module(str(element))
+    named = {"path": module.path, "digest": module.digest}
+    return {"element": module.name, "module": named, "options": options}
+
+
 class Box:
-    """A middlebox of `workers` workers with `pipeline` = [(element, options), ...]."""
+    """A middlebox of `workers` workers with `pipeline` = [(element, options), ...]: an element's
+    name, or the file of one that is built outside the tree."""
 
     def __init__(
         self,
-        pipeline: Sequence[tuple[str, dict[str, Any]]],
+        pipeline: Sequence[tuple[str | Path, dict[str, Any]]],
         ports: Sequence[str],
         workers: int = 1,
         *,
@@ -42,7 +57,7 @@ class Box:
         release: str = "parallel",
         pal: str = "hand-overs",
     ) -> None:
-        stages = [{"element": name, "options": options} for name, options in pipeline]
+        stages = [_stage(element, options) for element, options in pipeline]
         self.workers = workers
         self.pipeline = Pipeline(stages, ports, workers, paths)
         self.fails_over = fails_over
@@ -151,9 +166,10 @@ class Box:
             process.hold()  # quiet they are, but only this makes what they wrote be seen here
             digests.append(process.state_digest())
             process.release()
-        assert digests[0] == digests[1]
+        assert digests[0] == digests[1], "the states of master and standby differ"
         for worker in range(self.workers):
-            assert self.standby_peer.worker_counts(worker)["digests_mismatched"] == 0
+            mismatched = self.standby_peer.worker_counts(worker)["digests_mismatched"]
+            assert mismatched == 0, "the packets of master and standby differ"
 
     def advance(self, seconds: float) -> list[tuple[str, bytes]]:
         """Lets input time pass, in at most 1,000 ticks; what left the box meanwhile."""
@@ -204,6 +220,21 @@ class Box:
         while self.master_peer.phase() != "live":
             self.step()
             assert time.monotonic() < deadline, f"never live: {self.describe()}"
+
+    def table(self, element: str, table: str | None = None) -> Rows:
+        """The rows in use of one of an element's tables, as `ftmb state show` would have them."""
+        descriptor = os.memfd_create("copy")
+        try:
+            while (begun := self.standby.begin_snapshot_in_replay(descriptor)) is None:
+                self.step()
+            _, status = os.waitpid(begun.child, 0)
+            assert status == 0, "the copy was not written"
+            memory = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptor)
+        told = {"pause_ns": begun.pause_ns, "records": begun.records}
+        with State("test", StateCopy(memory, self.pipeline), memory, told) as state:
+            return state.array(element, table).copy()
 
     def drops(self) -> dict[str, dict[str, int]]:
         """Drops by element and reason, since the box began, whoever was master."""
