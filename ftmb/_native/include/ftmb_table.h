@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 enum ftmb_field_type {
-    FTMB_FIELD_NUMBER,            /* unsigned, of 1, 2, 4 or 8 bytes */
-    FTMB_FIELD_ADDRESS,           /* 4 bytes of IPv4, or 16 of IPv6 (::ffff:a.b.c.d: IPv4), network order */
+    FTMB_FIELD_NUMBER,  /* unsigned, of 1, 2, 4 or 8 bytes */
+    FTMB_FIELD_ADDRESS, /* 4 bytes of IPv4, or 16 of IPv6 (::ffff:a.b.c.d: IPv4), network order */
     FTMB_FIELD_ADDRESS_AS_NUMBER, /* IPv4, a uint32_t */
     FTMB_FIELD_CHOICE,            /* a number whose name stands in `names` */
     FTMB_FIELD_FLAGS,             /* a number of bits whose names stand in `names` */
