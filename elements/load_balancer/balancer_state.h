@@ -112,7 +112,7 @@ struct balancer_state {
 };
 
 static inline void *balancer_at(const struct balancer_state *state, uint64_t offset) {
-    return (uint8_t *)(uintptr_t)state + offset;
+    return (uint8_t *)state + offset;
 }
 static inline struct balancer_backend *balancer_backends(const struct balancer_state *state) {
     return balancer_at(state, state->backends);
