@@ -39,7 +39,7 @@ static void write_name(uint8_t *name, const struct balancer_endpoint *endpoint) 
 /* ---- Finding ---- */
 
 struct question {
-    const struct balancer_state *state;
+    struct balancer_state *state;
     const struct balancer_endpoint *endpoint;
 };
 
@@ -54,7 +54,7 @@ static bool is_backend(const void *pointer, uint32_t index) {
                             question->endpoint);
 }
 
-uint16_t balancer_find_service(const struct balancer_state *state,
+uint16_t balancer_find_service(struct balancer_state *state,
                                const struct balancer_endpoint *endpoint) {
     struct question question = {state, endpoint};
     uint32_t index = hash_table_find(balancer_at(state, state->service_index),
@@ -62,7 +62,7 @@ uint16_t balancer_find_service(const struct balancer_state *state,
     return (uint16_t)index; /* HASH_TABLE_NONE becomes BALANCER_NONE */
 }
 
-uint16_t balancer_find_backend(const struct balancer_state *state,
+uint16_t balancer_find_backend(struct balancer_state *state,
                                const struct balancer_endpoint *endpoint) {
     struct question question = {state, endpoint};
     uint32_t index = hash_table_find(balancer_at(state, state->by_endpoint),
@@ -80,13 +80,13 @@ bool balancer_has_address(const struct balancer_config *config,
     return false;
 }
 
-const uint16_t *balancer_members(const struct balancer_config *config,
-                                 const struct balancer_state *state, uint16_t service) {
+const uint16_t *balancer_members(const struct balancer_config *config, struct balancer_state *state,
+                                 uint16_t service) {
     const uint16_t *members = balancer_at(state, state->members);
     return members + (size_t)service * config->backends_max;
 }
 
-uint16_t balancer_lookup(const struct balancer_config *config, const struct balancer_state *state,
+uint16_t balancer_lookup(const struct balancer_config *config, struct balancer_state *state,
                          const struct balancer_view *view) {
     const struct balancer_service *service = &state->services[view->service];
     if (service->active == 0) {
@@ -122,9 +122,8 @@ static int compare(const struct balancer_backend *one, const struct balancer_bac
 }
 
 /* The active places of a service in the order of their names; returns how many. */
-static uint32_t list_members(const struct balancer_config *config,
-                             const struct balancer_state *state, uint16_t service,
-                             uint16_t *members) {
+static uint32_t list_members(const struct balancer_config *config, struct balancer_state *state,
+                             uint16_t service, uint16_t *members) {
     const struct balancer_backend *backends = balancer_backends(state);
     uint32_t first = (uint32_t)service * config->backends_max;
     uint32_t count = 0;
@@ -161,7 +160,7 @@ void balancer_rebuild(const struct balancer_config *config, struct balancer_stat
     maglev_fill(table + (size_t)service * config->table_size, config->table_size, turns, count);
 }
 
-static uint16_t find_place(const struct balancer_config *config, const struct balancer_state *state,
+static uint16_t find_place(const struct balancer_config *config, struct balancer_state *state,
                            const struct balancer_line *line) {
     const struct balancer_backend *backends = balancer_backends(state);
     uint32_t first = (uint32_t)line->service * config->backends_max;
@@ -175,7 +174,7 @@ static uint16_t find_place(const struct balancer_config *config, const struct ba
 }
 
 /* A free place, or that of the backend of this service removed longest ago. */
-static uint16_t take_place(const struct balancer_config *config, const struct balancer_state *state,
+static uint16_t take_place(const struct balancer_config *config, struct balancer_state *state,
                            uint16_t service) {
     const struct balancer_backend *backends = balancer_backends(state);
     uint32_t first = (uint32_t)service * config->backends_max;

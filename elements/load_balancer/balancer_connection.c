@@ -14,13 +14,13 @@ static uint64_t load64(const uint8_t *at) {
     return value;
 }
 
-static uint64_t hash_of(const struct balancer_state *state, const struct balancer_address *client,
+static uint64_t hash_of(struct balancer_state *state, const struct balancer_address *client,
                         uint16_t client_port, uint16_t service) {
     uint64_t hash = hash_table_hash(load64(client->bytes), load64(client->bytes + 8), state->seed);
     return hash_table_hash((uint64_t)client_port << 16 | service, 0, hash);
 }
 
-uint64_t balancer_hash(const struct balancer_state *state, const struct balancer_view *view) {
+uint64_t balancer_hash(struct balancer_state *state, const struct balancer_view *view) {
     return hash_of(state, &view->client, view->client_port, view->service);
 }
 
@@ -39,7 +39,7 @@ static inline bool is_equal(const void *pointer, uint32_t index) {
 
 /* ---- Ends ---- */
 
-bool balancer_is_orphan(const struct balancer_state *state,
+bool balancer_is_orphan(struct balancer_state *state,
                         const struct balancer_connection *connection) {
     const struct balancer_backend *backend = &balancer_backends(state)[connection->backend];
     return backend->generation != connection->generation || backend->state == BALANCER_REMOVED;

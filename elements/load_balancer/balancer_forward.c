@@ -44,7 +44,7 @@ static void set_ethernet(const struct balancer_view *view, const struct balancer
     }
 }
 
-bool balancer_forward(const struct balancer_config *config, const struct balancer_state *state,
+bool balancer_forward(const struct balancer_config *config, struct balancer_state *state,
                       const struct balancer_view *view, uint16_t place) {
     const struct balancer_backend *backend = &balancer_backends(state)[place];
     const struct balancer_endpoint *service = &config->services[backend->service];

@@ -149,9 +149,8 @@ static void rewrite_outer(const struct balancer_view *view, const struct balance
     ftmb_store16(frame + view->transport + 2, (uint16_t)~sum_of(frame, view));
 }
 
-bool balancer_forward_error(const struct balancer_config *config,
-                            const struct balancer_state *state, const struct balancer_view *view,
-                            uint16_t place) {
+bool balancer_forward_error(const struct balancer_config *config, struct balancer_state *state,
+                            const struct balancer_view *view, uint16_t place) {
     const struct balancer_backend *backend = &balancer_backends(state)[place];
     uint8_t hops = view->packet->data[view->network + (view->version == 4 ? 8U : 7U)];
     uint32_t address = backend->delta_address;

@@ -66,7 +66,7 @@ static struct balancer_load *load_of(struct ftmb_context *context, uint16_t plac
 }
 
 uint16_t balancer_load_choose(struct ftmb_context *context, const struct balancer_view *view) {
-    const struct balancer_state *state = context->state;
+    struct balancer_state *state = context->state;
     const uint16_t *members = balancer_members(context->config, state, view->service);
     uint32_t count = state->services[view->service].active;
     uint32_t start = hash_table_reduce(view->hash, count == 0 ? 1 : count);
@@ -103,7 +103,7 @@ void balancer_load_take_back(struct ftmb_context *context, uint16_t place) {
 
 /* Those of the places whose services this variable guards. */
 static void settle(struct ftmb_context *context, uint32_t variable) {
-    const struct balancer_state *state = context->state;
+    struct balancer_state *state = context->state;
     struct balancer_backend *backends = balancer_backends(state);
     const uint16_t *places = balancer_at(state, state->settling);
     hold(context, variable);

@@ -111,13 +111,13 @@ struct balancer_state {
     struct balancer_service services[BALANCER_SERVICES_MAX];
 };
 
-static inline void *balancer_at(const struct balancer_state *state, uint64_t offset) {
-    return (uint8_t *)(uintptr_t)state + offset;
+static inline void *balancer_at(struct balancer_state *state, uint64_t offset) {
+    return (uint8_t *)state + offset;
 }
-static inline struct balancer_backend *balancer_backends(const struct balancer_state *state) {
+static inline struct balancer_backend *balancer_backends(struct balancer_state *state) {
     return balancer_at(state, state->backends);
 }
-static inline struct balancer_connection *balancer_connections(const struct balancer_state *state) {
+static inline struct balancer_connection *balancer_connections(struct balancer_state *state) {
     return balancer_at(state, state->connections);
 }
 
@@ -127,12 +127,12 @@ int balancer_state_create(struct ftmb_arena *arena, const struct balancer_config
 
 /* ---- Backends (balancer_backends.c) ---- */
 
-uint16_t balancer_find_service(const struct balancer_state *state,
+uint16_t balancer_find_service(struct balancer_state *state,
                                const struct balancer_endpoint *endpoint);
 bool balancer_has_address(const struct balancer_config *config,
                           const struct balancer_address *address);
 /* The place of a backend that is or was, with rewriting; BALANCER_NONE. */
-uint16_t balancer_find_backend(const struct balancer_state *state,
+uint16_t balancer_find_backend(struct balancer_state *state,
                                const struct balancer_endpoint *endpoint);
 /* Only while the box starts. */
 void balancer_put_service(const struct balancer_config *config, struct balancer_state *state,
@@ -141,10 +141,10 @@ void balancer_put_service(const struct balancer_config *config, struct balancer_
 bool balancer_apply(const struct balancer_config *config, struct balancer_state *state,
                     enum balancer_command command, const struct balancer_line *line);
 /* What Maglev says of a client of a service: a place, or BALANCER_NONE if none is active. */
-uint16_t balancer_lookup(const struct balancer_config *config, const struct balancer_state *state,
+uint16_t balancer_lookup(const struct balancer_config *config, struct balancer_state *state,
                          const struct balancer_view *view);
-const uint16_t *balancer_members(const struct balancer_config *config,
-                                 const struct balancer_state *state, uint16_t service);
+const uint16_t *balancer_members(const struct balancer_config *config, struct balancer_state *state,
+                                 uint16_t service);
 /* After balancer_apply(), for the service of the line: its active backends, and Maglev's table. */
 void balancer_rebuild(const struct balancer_config *config, struct balancer_state *state,
                       uint16_t service);
@@ -165,7 +165,7 @@ void balancer_load_settle(struct ftmb_context *context);
 
 /* ---- Connections (balancer_connection.c) ---- */
 
-uint64_t balancer_hash(const struct balancer_state *state, const struct balancer_view *view);
+uint64_t balancer_hash(struct balancer_state *state, const struct balancer_view *view);
 struct balancer_connection *balancer_find(const struct balancer_config *config,
                                           struct balancer_state *state,
                                           const struct balancer_view *view);
@@ -176,8 +176,7 @@ struct balancer_connection *balancer_open(const struct balancer_config *config,
 void balancer_close(const struct balancer_config *config, struct balancer_state *state,
                     struct balancer_connection *connection);
 /* Whether the backend that it went to is not there any more. */
-bool balancer_is_orphan(const struct balancer_state *state,
-                        const struct balancer_connection *connection);
+bool balancer_is_orphan(struct balancer_state *state, const struct balancer_connection *connection);
 /* A packet of it passes: what TCP is at, and when it ends. */
 void balancer_track(const struct balancer_config *config, struct balancer_state *state,
                     const struct balancer_view *view, struct balancer_connection *connection);
@@ -190,11 +189,10 @@ void balancer_expire(const struct balancer_config *config, struct balancer_state
 /* ---- Forwarding (balancer_forward.c, balancer_icmp.c) ---- */
 
 /* To the backend, or back from it, with all headers as they must be; false: no hops are left. */
-bool balancer_forward(const struct balancer_config *config, const struct balancer_state *state,
+bool balancer_forward(const struct balancer_config *config, struct balancer_state *state,
                       const struct balancer_view *view, uint16_t place);
-bool balancer_forward_error(const struct balancer_config *config,
-                            const struct balancer_state *state, const struct balancer_view *view,
-                            uint16_t place);
+bool balancer_forward_error(const struct balancer_config *config, struct balancer_state *state,
+                            const struct balancer_view *view, uint16_t place);
 void balancer_answer_echo(const struct balancer_view *view);
 
 extern const struct ftmb_table balancer_tables[];

@@ -99,9 +99,10 @@ static const struct ftmb_field load_fields[] = {
 };
 
 static uint64_t backend_rows(const void *config, const void *state, const void **first) {
+    const struct balancer_state *head = state;
     (void)config;
-    *first = balancer_backends(state);
-    return ((const struct balancer_state *)state)->places;
+    *first = (const uint8_t *)state + head->backends;
+    return head->places;
 }
 
 static void mark_used_backends(const void *state, const void *first, uint64_t count,
@@ -119,9 +120,10 @@ static uint64_t service_rows(const void *config, const void *state, const void *
 }
 
 static uint64_t connection_rows(const void *config, const void *state, const void **first) {
+    const struct balancer_state *head = state;
     (void)config;
-    *first = balancer_connections(state);
-    return ((const struct balancer_state *)state)->pool.capacity;
+    *first = (const uint8_t *)state + head->connections;
+    return head->pool.capacity;
 }
 
 static void mark_used_connections(const void *state, const void *first, uint64_t count,

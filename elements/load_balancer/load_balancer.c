@@ -223,8 +223,7 @@ static enum balancer_reason handle(struct ftmb_context *context, const struct ba
 
 /* Whose the packet is: the service by its virtual address, or by its backend. */
 static enum balancer_reason find_service(const struct balancer_config *config,
-                                         const struct balancer_state *state,
-                                         struct balancer_view *view) {
+                                         struct balancer_state *state, struct balancer_view *view) {
     if (view->from_clients || is_direct(config)) {
         view->service = balancer_find_service(state, &view->peer);
         return view->service != BALANCER_NONE ? BALANCER_PASS
@@ -252,7 +251,7 @@ static void drop(struct ftmb_context *context, struct ftmb_packet *packet,
 static uint32_t parse_burst(struct ftmb_context *context, struct ftmb_packet **packets,
                             uint32_t count, struct balancer_view *views) {
     const struct balancer_config *config = context->config;
-    const struct balancer_state *state = context->state;
+    struct balancer_state *state = context->state;
     uint32_t passed = 0;
     for (uint32_t i = 0; i < count; ++i) {
         struct balancer_view *view = &views[passed];
@@ -276,8 +275,8 @@ static uint32_t parse_burst(struct ftmb_context *context, struct ftmb_packet **p
 }
 
 /* Asks for the connection that each packet probably has. */
-static void prefetch_connections(const struct balancer_state *state,
-                                 const struct balancer_view *views, uint32_t count) {
+static void prefetch_connections(struct balancer_state *state, const struct balancer_view *views,
+                                 uint32_t count) {
     const struct hash_table *table = balancer_at(state, state->by_client);
     for (uint32_t i = 0; i < count; ++i) {
         uint32_t index = has_connection(&views[i]) ? hash_table_candidate(table, views[i].hash)

@@ -30,6 +30,7 @@ INPUT_TIMEOUT_S = 60
 AIMS = {
     "configuration": ["ftmb/configuration/*.py"],
     "firewall": ["elements/firewall/*.c"],
+    "load_balancer": ["elements/load_balancer/*.c"],
     "messages": ["ftmb/processes/logger.py", "ftmb/processes/messages.py"],
     "nat": ["elements/nat/*.c"],
     "options": ["elements/nat/nat_config.c", "elements/firewall/firewall_rules.c"],
