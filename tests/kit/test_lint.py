@@ -106,6 +106,16 @@ def test_pointers_as_numbers(checked: Checked) -> None:
     assert checked(code, "count = (uint32_t)number(packets)") == {("pointer order", "of", 2)}
 
 
+@pytest.mark.parametrize("cast", ["(uint8_t *)", "(uint8_t *)(uintptr_t)"])
+def test_what_is_constant_stays_so_but_the_state(checked: Checked, cast: str) -> None:
+    """Not even by way of a number; functions that only look at the state may find places in it."""
+    code = f"""static void *in(const struct {{0}} *all) {{{{
+        return {cast}all + 8; }}}}"""
+    assert checked(code.format("shared"), "(void)in(shared)") == set()
+    found = checked(code.format("ftmb_packet"), "(void)in(packets[0])")
+    assert found == {("const", "all", 2)}
+
+
 def test_pointers_in_structs_within_the_state(checked: Checked) -> None:
     code = """
         struct inner { uint32_t number; void *where; };
@@ -139,6 +149,15 @@ def test_memory_may_be_allocated_for_scratch_and_nowhere_else(checked: Checked) 
     }
 
 
+HOLD = """
+    static void hold(struct ftmb_context *context) {
+        ftmb_shared_acquire(context, ftmb_guard_of(context->shared));
+    }
+    static void let_go(struct ftmb_context *context) {
+        ftmb_shared_release(context, ftmb_guard_of(context->shared));
+    }"""
+
+
 @pytest.mark.parametrize(
     ("code", "body", "is_right"),
     [
@@ -153,6 +172,9 @@ def test_memory_may_be_allocated_for_scratch_and_nowhere_else(checked: Checked) 
         ("static void add(struct shared *all) { all->count++; }",
          "ftmb_shared_acquire(context, ftmb_guard_of(shared)); add(shared);"
          "ftmb_shared_release(context, ftmb_guard_of(shared)); add(shared)", False),
+        (HOLD, "hold(context); shared->count++; let_go(context)", True),
+        (HOLD, "hold(context); let_go(context); shared->count++", False),
+        (HOLD, "shared->count++; hold(context); let_go(context)", False),
         ("", "count += (uint32_t)shared->slots", True),  # written by nobody while the box runs
     ],
 )  # fmt: skip
