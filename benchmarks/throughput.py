@@ -29,6 +29,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "pending_max": 1 << 21,
     },
     "forward": {"first": "inside", "second": "outside"},
+    "limiter": {
+        "inside": "inside",
+        "outside": "outside",
+        "total": "upload unlimited",
+        "host": "upload 100G burst 1G",
+        "prefixes": ["10.0.0.0/8 upload 1000G burst 1G"],
+        "hosts_max": 1 << 20,
+    },
     "load_balancer": {
         "clients": "inside",
         "servers": "outside",

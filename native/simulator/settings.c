@@ -10,7 +10,7 @@
 #include "host/element_config.h"
 #include "simulator/probe.h"
 
-#define CONFIG_SIZE_MAX 65536U
+#define CONFIG_SIZE_MAX 262144U
 
 static _Alignas(64) uint8_t configs[FTMB_PIPELINE_MAX][CONFIG_SIZE_MAX];
 
@@ -31,6 +31,9 @@ static void *add(struct pipeline *pipeline, const struct ftmb_element_class *ele
     return config;
 }
 
+static const char *const limiter_commands[] = {
+    "total upload 30k burst 900", "prefix 10.0.0.0/30 upload 50k", "host 10.0.0.1 upload 1k",
+    "host 10.0.0.1 default",      "total upload unlimited",        NULL};
 static const char *const probe_commands[] = {"mix one", "mix two", "mix three", NULL};
 
 static void add_probe(struct pipeline *pipeline) {
@@ -159,6 +162,26 @@ static void add_load_balancer(struct pipeline *pipeline, uint32_t workers) {
     }
 }
 
+/* Rates at which some of a run's few frames are refused, whatever its pace. */
+static void add_limiter(struct pipeline *pipeline, uint32_t workers) {
+    const struct ftmb_element_class *element = element_named("limiter");
+    void *config = add(pipeline, element);
+    char error[256];
+    element_config_set(element, config, "inside", 0);
+    element_config_set(element, config, "outside", 1);
+    element_config_set_text(element, config, "total",
+                            "upload 100k burst 1500 download 1M burst 900");
+    element_config_set_text(element, config, "host", "upload 20k burst 600 download 2k burst 600");
+    element_config_set_text(element, config, "prefixes", "10.0.0.0/30 upload 9k burst 700");
+    element_config_set_text(element, config, "classes", "first keeps 20% mark ef");
+    element_config_set_text(element, config, "classes", "second");
+    element_config_set_text(element, config, "rules", "first tcp any -> any");
+    element_config_set(element, config, "hosts_max", 256);
+    if (element->check(config, workers, error, sizeof(error)) != 0) {
+        simulation_fail("the limiter's configuration: %s", error);
+    }
+}
+
 static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers, uint32_t place) {
     pipeline->count = pipeline->path_count = 0;
     if (place < 50) {
@@ -183,6 +206,11 @@ static const char *draw_pipeline(struct pipeline *pipeline, uint32_t workers, ui
         add_nat(pipeline, workers);
         add_monitor(pipeline);
         return draw_paths(pipeline) ? "nat, monitor by paths" : "nat, monitor";
+    }
+    if (place < 94) {
+        add_limiter(pipeline, workers);
+        simulation.settings.commands = limiter_commands;
+        return "limiter";
     }
     if (place < 98) {
         add_firewall(pipeline, workers);
