@@ -130,16 +130,11 @@ struct wan_entry *wan_cache_find(const struct wan_cache *cache, uint64_t id) {
     return find_from(cache, id, cache->ring_size, 0);
 }
 
-const struct wan_entry *wan_cache_find_settled(const struct wan_cache *cache, uint64_t id,
-                                               uint32_t flow, uint64_t now_ns, uint64_t settle_ns) {
+const struct wan_entry *wan_cache_find_usable(const struct wan_cache *cache, uint64_t id) {
     const struct wan_stripe *stripe = wan_stripe_at(cache, wan_stripe_of(cache, id));
     uint64_t reach = cache->ring_size - cache->ring_size / WAN_OLD_SHARE;
     const struct wan_entry *entry = find_from(cache, id, reach, stripe->usable_from);
-    if (entry == NULL || entry->is_suspect ||
-        (entry->flow != flow && now_ns < entry->time_ns + settle_ns)) {
-        return NULL;
-    }
-    return entry;
+    return entry == NULL || entry->is_suspect ? NULL : entry;
 }
 
 void wan_stripe_retire(struct wan_stripe *stripe) {

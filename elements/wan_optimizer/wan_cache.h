@@ -98,9 +98,14 @@ void wan_cache_insert(struct wan_cache *cache, struct wan_digest digest, uint32_
 /* The youngest entry of that id, or NULL. */
 struct wan_entry *wan_cache_find(const struct wan_cache *cache, uint64_t id);
 
-/* The same, if the other box is likely to have it at `now_ns`, asked for by `flow`. */
-const struct wan_entry *wan_cache_find_settled(const struct wan_cache *cache, uint64_t id,
-                                               uint32_t flow, uint64_t now_ns, uint64_t settle_ns);
+/* The same, if the other box is likely to have it still. */
+const struct wan_entry *wan_cache_find_usable(const struct wan_cache *cache, uint64_t id);
+
+/* Whether it is likely to be there before what `flow` sends at `now_ns`. */
+static inline bool wan_is_settled(const struct wan_entry *entry, uint32_t flow, uint64_t now_ns,
+                                  uint64_t settle_ns) {
+    return entry->flow == flow || now_ns >= entry->time_ns + settle_ns;
+}
 
 /* Nothing that is in the stripe now will be referred to. */
 void wan_stripe_retire(struct wan_stripe *stripe);

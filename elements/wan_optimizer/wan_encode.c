@@ -4,13 +4,14 @@
  *
  *   1. each packet's digest, and its anchors' fingerprints, put into lists by stripe;
  *   2. for each stripe: what is remembered under the fingerprints is looked up and replaced by the
- *      packets' own, and payloads go into the cache;
+ *      packets' own, and payloads go into the cache; one that was there becomes a reference as a
+ * whole;
  *   3. for each stripe: the bytes that were found are compared with the packet's, and the match is
  *      extended both ways as far as it goes (Spring and Wetherall, SIGCOMM 2000);
  *   4. each packet with matches is written anew, if that makes it shorter.
  *
- * A packet is looked up before its own prints go in, so it never refers to itself, but it may refer
- * to another of its own content, and to packets before it in the burst.
+ * A packet may refer to packets before it in the burst, and to one of its own content, but never to
+ * itself: it is looked up before its own prints and payload go in.
  */
 #include <string.h>
 
@@ -37,6 +38,7 @@ struct list {
 struct outgoing {
     struct ftmb_packet *packet;
     struct wan_view view;
+    bool is_known; /* its whole payload, to the other box: one reference will do */
     uint32_t match_count;
     struct wan_reference matches[WAN_REFERENCES_MAX];
 };
@@ -100,10 +102,28 @@ static uint16_t look_up(struct wan_cache *cache, struct burst *burst, uint16_t f
     return at;
 }
 
-static void insert(struct wan_cache *cache, const struct outgoing *outgoing) {
+static bool may_refer(const struct wan_config *config, const struct ftmb_packet *packet,
+                      const struct wan_entry *entry) {
+    return entry != NULL &&
+           wan_is_settled(entry, packet->hash, packet->time_ns, config->settle_ms * 1000000ULL);
+}
+
+/* A payload that the other box has had for long stays one that it has had for long. */
+static void insert(const struct wan_config *config, struct wan_cache *cache,
+                   struct outgoing *outgoing) {
     const struct ftmb_packet *packet = outgoing->packet;
-    wan_cache_insert(cache, outgoing->view.digest, packet->hash, packet->time_ns,
-                     packet->data + outgoing->view.payload, outgoing->view.length);
+    const struct wan_view *view = &outgoing->view;
+    const struct wan_entry *before = wan_cache_find_usable(cache, view->digest.id);
+    outgoing->is_known = may_refer(config, packet, before) && before->length == view->length &&
+                         wan_digest_equal(before->digest, view->digest);
+    uint32_t flow = outgoing->is_known ? before->flow : packet->hash;
+    uint64_t time_ns = outgoing->is_known ? before->time_ns : packet->time_ns;
+    wan_cache_insert(cache, view->digest, flow, time_ns, packet->data + view->payload,
+                     view->length);
+    if (outgoing->is_known) {
+        outgoing->matches[outgoing->match_count++] =
+            (struct wan_reference){.id = view->digest.id, .length = view->length};
+    }
 }
 
 static void remember(struct ftmb_context *context, struct burst *burst, uint32_t stripe) {
@@ -124,17 +144,19 @@ static void remember(struct ftmb_context *context, struct burst *burst, uint32_t
         at = look_up(cache, burst, at);
     }
     for (; inserts != 0; inserts &= inserts - 1) {
-        insert(cache, &burst->packets[__builtin_ctz(inserts)]);
+        insert(context->config, cache, &burst->packets[__builtin_ctz(inserts)]);
     }
     ftmb_shared_release(context, variable);
 }
 
-/* Those for which something was found, by the stripe in which that is. */
+/* Those for which something was found, by the stripe in which that is. Of a packet's own payload
+ * the cache has by now what just went in, which says nothing of the other box. */
 static void sort_found(struct ftmb_context *context, struct burst *burst) {
     const struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
     for (uint32_t index = 0; index < burst->point_count; index++) {
+        const struct outgoing *outgoing = &burst->packets[burst->points[index].packet];
         uint64_t id = burst->points[index].id;
-        if (id != 0) {
+        if (id != 0 && id != outgoing->view.digest.id && !outgoing->is_known) {
             append(burst, &burst->found[wan_stripe_of(cache, id)], (uint16_t)index);
         }
     }
@@ -181,23 +203,20 @@ static void extend(struct outgoing *outgoing, const struct point *point,
                                .length = (uint16_t)(end - first)};
 }
 
-static void match_point(struct ftmb_context *context, struct burst *burst,
-                        const struct point *point) {
-    const struct wan_config *config = context->config;
+static void match_point(const struct wan_config *config, const struct wan_cache *cache,
+                        struct burst *burst, const struct point *point) {
     struct outgoing *outgoing = &burst->packets[point->packet];
     if (outgoing->match_count == WAN_REFERENCES_MAX || is_covered(outgoing, point->place)) {
         return;
     }
-    const struct wan_entry *entry = wan_cache_find_settled(
-        &((struct wan_shared *)context->shared)->sent, point->id, outgoing->packet->hash,
-        outgoing->packet->time_ns, config->settle_ms * 1000000ULL);
-    if (entry != NULL) {
+    const struct wan_entry *entry = wan_cache_find_usable(cache, point->id);
+    if (may_refer(config, outgoing->packet, entry)) {
         extend(outgoing, point, entry);
     }
 }
 
 static void match(struct ftmb_context *context, struct burst *burst, uint32_t stripe) {
-    struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
+    const struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
     struct ftmb_shared *variable = wan_variable(cache, stripe);
     uint16_t at = burst->found[stripe].first;
     if (at == NONE) {
@@ -210,7 +229,7 @@ static void match(struct ftmb_context *context, struct burst *burst, uint32_t st
             packet = burst->points[at].packet;
             ftmb_shared_again(context, variable);
         }
-        match_point(context, burst, &burst->points[at]);
+        match_point(context->config, cache, burst, &burst->points[at]);
     }
     ftmb_shared_release(context, variable);
 }

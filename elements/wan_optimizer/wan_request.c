@@ -42,42 +42,45 @@ static void note_missing(struct ftmb_context *context, const struct ftmb_packet 
     }
 }
 
-/* The packet as it was when it came from the LAN; false: no room for it. */
-static bool send_copy(struct ftmb_context *context, const struct ftmb_packet *packet,
-                      const struct wan_view *view, const uint8_t *payload) {
+/* The packet as it was when it came from the LAN; NULL: no room for it. */
+static struct ftmb_packet *send_copy(struct ftmb_context *context, const struct ftmb_packet *packet,
+                                     const struct wan_view *view, const uint8_t *payload) {
     const struct wan_config *config = context->config;
     uint16_t end = (uint16_t)(view->payload + view->length);
     struct ftmb_packet *copy = ftmb_emit(context, end, config->wan);
     if (copy == NULL) {
-        return false;
+        return NULL;
     }
     memcpy(copy->data, packet->data, view->payload);
     memcpy(copy->data + view->payload, payload, view->length);
     wan_turn_round(copy->data, view);
     wan_mark(copy->data, view, false, end);
     wan_set_hops(copy->data, view, view->hops);
-    return true;
+    return copy;
 }
 
+/* The payload goes into the cache once more, as it will into the other box's. */
 void wan_answer(struct ftmb_context *context, struct ftmb_packet *packet,
                 const struct wan_view *view) {
     struct wan_totals *totals = &((struct wan_worker *)context->state)->totals;
     struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
     struct ftmb_shared *variable = wan_variable(cache, wan_stripe_of(cache, view->digest.id));
-    bool is_sent = false;
+    struct ftmb_packet *copy = NULL;
     totals->requests++;
     note_missing(context, packet, view);
     ftmb_shared_acquire(context, variable);
-    struct wan_entry *entry = wan_cache_find(cache, view->digest.id);
+    const struct wan_entry *entry = wan_cache_find(cache, view->digest.id);
     bool is_there = entry != NULL && entry->length == view->length &&
                     wan_digest_equal(entry->digest, view->digest);
     if (is_there) {
-        is_sent = send_copy(context, packet, view, entry->bytes);
-        entry->is_suspect = !is_sent; /* it goes over the line now */
-        entry->time_ns = packet->time_ns;
+        copy = send_copy(context, packet, view, entry->bytes);
+    }
+    if (copy != NULL) {
+        wan_cache_insert(cache, view->digest, packet->hash, packet->time_ns,
+                         copy->data + view->payload, view->length);
     }
     ftmb_shared_release(context, variable);
-    if (is_sent) {
+    if (copy != NULL) {
         packet->port_out = FTMB_PORT_NONE;
         totals->copies++;
         return;

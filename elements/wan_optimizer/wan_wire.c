@@ -80,10 +80,22 @@ static enum wan_content read_raw(const uint8_t *frame, uint16_t length, uint32_t
     return has_udp_length(frame, ip, view->length) ? WAN_RAW : WAN_LEFT_ALONE;
 }
 
+/* What a frame calls itself that is not whole: no host takes it, but it must not look like ours. */
+static bool claims_special(const uint8_t *frame, uint16_t length) {
+    const uint8_t *header = frame + FTMB_ETHERNET_SIZE;
+    if (length < FTMB_ETHERNET_SIZE + FTMB_IPV4_SIZE_MIN) {
+        return false;
+    }
+    uint16_t type = ftmb_load16(frame + 12);
+    return (type == FTMB_ETHER_TYPE_IPV4 && is_special(header[9])) ||
+           (type == FTMB_ETHER_TYPE_IPV6 && is_special(header[6]));
+}
+
 void wan_parse(const uint8_t *frame, uint16_t length, uint32_t payload_min, struct wan_view *view) {
     struct ftmb_ip ip;
     *view = (struct wan_view){.content = WAN_LEFT_ALONE};
     if (ftmb_parse_ip(frame, length, &ip) != FTMB_IP_WHOLE) {
+        view->content = claims_special(frame, length) ? WAN_UNREADABLE : WAN_LEFT_ALONE;
         return;
     }
     view->network = ip.network;
