@@ -5,12 +5,6 @@
 
 #include "ftmb_element.h"
 
-#ifdef FTMB_SIMULATION
-#define WAN_CACHE_UNIT (2048U) /* so that caches are full, and forget, within a run */
-#else
-#define WAN_CACHE_UNIT (1U << 20)
-#endif
-
 /* In the order of the option's choices. */
 enum wan_role {
     WAN_BOTH,
@@ -22,7 +16,7 @@ struct wan_config {
     uint8_t lan, wan; /* ports */
     uint8_t reserved[2];
     uint32_t role; /* enum wan_role */
-    uint32_t cache_mib;
+    uint32_t cache_kib;
     uint32_t payload_min; /* bytes */
     uint32_t settle_ms;
     uint32_t padding;

@@ -2,7 +2,7 @@
 /*
  * The WAN optimizer as the runtime sees it: state, and a burst parted by where it came from.
  *
- * Memory: two caches of cache_mib, their indexes, and one line for each worker (README.md).
+ * Memory: two caches of cache_kib, their indexes, and one line for each worker (README.md).
  */
 #include <errno.h>
 #include <string.h>
@@ -68,7 +68,7 @@ static int init_shared(struct ftmb_arena *arena, const void *config_pointer, uin
     const struct wan_config *config = config_pointer;
     struct wan_shared *shared = ftmb_allocate_shared(arena, sizeof(*shared), 64);
     struct ftmb_shared *variable = ftmb_allocate_variables(arena, 1);
-    uint64_t size = (uint64_t)config->cache_mib * WAN_CACHE_UNIT;
+    uint64_t size = (uint64_t)config->cache_kib * 1024;
     if (shared == NULL || variable == NULL) {
         return -ENOMEM;
     }

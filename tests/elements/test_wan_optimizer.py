@@ -189,7 +189,7 @@ def test_digests_are_siphash_as_openssl_makes_it(make_box):
 
 
 def test_a_full_cache_forgets_what_is_oldest(make_box):
-    pair = Pair(make_box, 2, cache_mib=1)
+    pair = Pair(make_box, 2, cache_kib=1024)
     old, young = content(1), content(2, 900)
     pair.send(stream(old, flow=1))
     pair.send(stream(young, flow=2))
@@ -245,6 +245,6 @@ def test_configuration(make_box):
     assert "lan and wan are the same port" in told(wan="lan")
     assert "32 digits" in told(key="00")
     assert "32 digits" in told(key="g" * 32)
-    assert "cache_mib" in told(cache_mib=0)
+    assert "cache_kib" in told(cache_kib=63)
     assert "payload_min" in told(payload_min=10)
     assert "role" in told(role="neither")

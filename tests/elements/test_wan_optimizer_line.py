@@ -85,7 +85,7 @@ def test_a_lost_request_or_answer_is_the_transports_matter(make_box):
 
 
 def test_a_request_for_what_is_gone_is_counted(make_box):
-    pair = Pair(make_box, cache_mib=1)
+    pair = Pair(make_box, cache_kib=1024)
     pair.line = lambda frames: []
     pair.send([frame(content(1, 1), seq=1)])
     pair.line = lambda frames: frames
@@ -274,7 +274,7 @@ def test_any_payloads_arrive_as_they_were(rounds, workers, loss):
         def make(*arguments, **options):
             return stack.enter_context(Box(*arguments, part_mib=64, **options))
 
-        pair = Pair(make, workers, settle_ms=0, cache_mib=1)
+        pair = Pair(make, workers, settle_ms=0, cache_kib=1024)
         for number, packets in enumerate(rounds):
             frames = [frame(b"".join(parts)[:1400], flow=flow, seq=1000 * number + place, six=six)
                       for place, (parts, flow, six, _) in enumerate(packets)]  # fmt: skip

@@ -17,7 +17,7 @@ from ftmb._native.tables import StateCopy, tables_of
 from tests.elements.harness import Box
 
 KEY = "000102030405060708090a0b0c0d0e0f"
-OPTIONS = {"lan": "lan", "wan": "wan", "key": KEY, "cache_mib": 4}
+OPTIONS = {"lan": "lan", "wan": "wan", "key": KEY, "cache_kib": 4096}
 PORTS = ["lan", "wan"]
 SEGMENT = 1448
 ENCODED = (253, 254)
