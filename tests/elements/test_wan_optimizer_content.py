@@ -156,7 +156,7 @@ def fetch(lab: Lab, folder: Path, wire: socket.socket) -> list[bytes]:
 
 def test_files_from_nginx_fetched_twice(make_box, downloads):
     first, second = downloads
-    pair = Pair(make_box, 2, cache_kib=65536, settle_ms=0)
+    pair = Pair(make_box, cache_kib=65536, settle_ms=0)
     found, possible = savings(pair, first, "nginx, first time")
     assert 0.8 * possible <= found <= possible * 1.02
     pair.advance(0.1)
