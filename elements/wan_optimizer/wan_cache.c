@@ -25,7 +25,7 @@ uint32_t wan_stripes_for(uint32_t workers) {
     return stripes > WAN_STRIPES_MAX ? WAN_STRIPES_MAX : stripes;
 }
 
-static int64_t offset_of(const struct wan_cache *cache, const void *at) {
+static int64_t offset_of(struct wan_cache *cache, const void *at) {
     return (const uint8_t *)at - (const uint8_t *)cache;
 }
 
@@ -61,21 +61,20 @@ int wan_cache_init(struct wan_cache *cache, struct ftmb_arena *arena, uint64_t s
     return 0;
 }
 
-struct ftmb_shared *wan_variable(const struct wan_cache *cache, uint32_t stripe) {
+struct ftmb_shared *wan_variable(struct wan_cache *cache, uint32_t stripe) {
     return ftmb_shared_at(wan_cache_at(cache, cache->variables), stripe);
 }
 
-struct wan_stripe *wan_stripe_at(const struct wan_cache *cache, uint32_t stripe) {
+struct wan_stripe *wan_stripe_at(struct wan_cache *cache, uint32_t stripe) {
     return (struct wan_stripe *)wan_cache_at(cache, cache->stripes) + stripe;
 }
 
-static struct wan_entry *entry_at(const struct wan_cache *cache, uint32_t stripe,
-                                  uint64_t position) {
+static struct wan_entry *entry_at(struct wan_cache *cache, uint32_t stripe, uint64_t position) {
     uint8_t *ring = (uint8_t *)wan_cache_at(cache, cache->rings) + stripe * cache->ring_size;
     return (struct wan_entry *)(ring + position % cache->ring_size);
 }
 
-static struct wan_id *id_bucket(const struct wan_cache *cache, uint64_t id) {
+static struct wan_id *id_bucket(struct wan_cache *cache, uint64_t id) {
     struct wan_id *ids = wan_cache_at(cache, cache->ids);
     uint64_t bucket = (id >> BUCKET_BITS_SHIFT) & (cache->id_buckets - 1);
     bucket += (uint64_t)wan_stripe_of(cache, id) * cache->id_buckets;
@@ -111,7 +110,7 @@ void wan_cache_insert(struct wan_cache *cache, struct wan_digest digest, uint32_
 }
 
 /* The youngest comes first in its bucket. */
-static struct wan_entry *find_from(const struct wan_cache *cache, uint64_t id, uint64_t reach,
+static struct wan_entry *find_from(struct wan_cache *cache, uint64_t id, uint64_t reach,
                                    uint64_t oldest) {
     const struct wan_id *bucket = id_bucket(cache, id);
     uint32_t number = wan_stripe_of(cache, id);
@@ -126,11 +125,11 @@ static struct wan_entry *find_from(const struct wan_cache *cache, uint64_t id, u
     return NULL;
 }
 
-struct wan_entry *wan_cache_find(const struct wan_cache *cache, uint64_t id) {
+struct wan_entry *wan_cache_find(struct wan_cache *cache, uint64_t id) {
     return find_from(cache, id, cache->ring_size, 0);
 }
 
-const struct wan_entry *wan_cache_find_usable(const struct wan_cache *cache, uint64_t id) {
+const struct wan_entry *wan_cache_find_usable(struct wan_cache *cache, uint64_t id) {
     const struct wan_stripe *stripe = wan_stripe_at(cache, wan_stripe_of(cache, id));
     uint64_t reach = cache->ring_size - cache->ring_size / WAN_OLD_SHARE;
     const struct wan_entry *entry = find_from(cache, id, reach, stripe->usable_from);
@@ -141,7 +140,7 @@ void wan_stripe_retire(struct wan_stripe *stripe) {
     stripe->usable_from = stripe->head;
 }
 
-static struct wan_print *print_bucket(const struct wan_cache *cache, uint64_t fingerprint) {
+static struct wan_print *print_bucket(struct wan_cache *cache, uint64_t fingerprint) {
     struct wan_print *prints = wan_cache_at(cache, cache->prints);
     uint64_t bucket = (fingerprint >> BUCKET_BITS_SHIFT) & (cache->print_buckets - 1);
     bucket += (uint64_t)wan_stripe_of(cache, fingerprint) * cache->print_buckets;
@@ -152,12 +151,11 @@ static uint32_t tag_of(uint64_t fingerprint) {
     return (uint32_t)(fingerprint ^ fingerprint >> 32);
 }
 
-void wan_print_prefetch(const struct wan_cache *cache, uint64_t fingerprint) {
+void wan_print_prefetch(struct wan_cache *cache, uint64_t fingerprint) {
     __builtin_prefetch(print_bucket(cache, fingerprint), 1);
 }
 
-bool wan_print_find(const struct wan_cache *cache, uint64_t fingerprint, uint64_t *id,
-                    uint16_t *place) {
+bool wan_print_find(struct wan_cache *cache, uint64_t fingerprint, uint64_t *id, uint16_t *place) {
     const struct wan_print *bucket = print_bucket(cache, fingerprint);
     uint32_t tag = tag_of(fingerprint);
     for (uint32_t way = 0; way < WAN_WAYS; way++) {

@@ -80,26 +80,26 @@ uint32_t wan_stripes_for(uint32_t workers);
 int wan_cache_init(struct wan_cache *cache, struct ftmb_arena *arena, uint64_t size,
                    uint32_t stripe_count, struct wan_stripe *stripes, bool has_prints);
 
-static inline uint32_t wan_stripe_of(const struct wan_cache *cache, uint64_t id) {
+static inline uint32_t wan_stripe_of(struct wan_cache *cache, uint64_t id) {
     return (uint32_t)(id >> cache->shift) & (cache->stripe_count - 1);
 }
 
-static inline void *wan_cache_at(const struct wan_cache *cache, int64_t offset) {
-    return (uint8_t *)(uintptr_t)cache + offset;
+static inline void *wan_cache_at(struct wan_cache *cache, int64_t offset) {
+    return (uint8_t *)cache + offset;
 }
 
-struct ftmb_shared *wan_variable(const struct wan_cache *cache, uint32_t stripe);
-struct wan_stripe *wan_stripe_at(const struct wan_cache *cache, uint32_t stripe);
+struct ftmb_shared *wan_variable(struct wan_cache *cache, uint32_t stripe);
+struct wan_stripe *wan_stripe_at(struct wan_cache *cache, uint32_t stripe);
 
 /* Puts a payload in, of at most FTMB_FRAME_SIZE_MAX bytes. */
 void wan_cache_insert(struct wan_cache *cache, struct wan_digest digest, uint32_t flow,
                       uint64_t time_ns, const uint8_t *payload, uint16_t length);
 
 /* The youngest entry of that id, or NULL. */
-struct wan_entry *wan_cache_find(const struct wan_cache *cache, uint64_t id);
+struct wan_entry *wan_cache_find(struct wan_cache *cache, uint64_t id);
 
 /* The same, if the other box is likely to have it still. */
-const struct wan_entry *wan_cache_find_usable(const struct wan_cache *cache, uint64_t id);
+const struct wan_entry *wan_cache_find_usable(struct wan_cache *cache, uint64_t id);
 
 /* Whether it is likely to be there before what `flow` sends at `now_ns`. */
 static inline bool wan_is_settled(const struct wan_entry *entry, uint32_t flow, uint64_t now_ns,
@@ -112,10 +112,9 @@ void wan_stripe_retire(struct wan_stripe *stripe);
 
 /* ---- Prints; fingerprints are spread over stripes as ids are ---- */
 
-void wan_print_prefetch(const struct wan_cache *cache, uint64_t fingerprint);
+void wan_print_prefetch(struct wan_cache *cache, uint64_t fingerprint);
 /* Where such bytes are: false, or the payload's id and the place in it. */
-bool wan_print_find(const struct wan_cache *cache, uint64_t fingerprint, uint64_t *id,
-                    uint16_t *place);
+bool wan_print_find(struct wan_cache *cache, uint64_t fingerprint, uint64_t *id, uint16_t *place);
 /* Remembered before what was there, of which the oldest goes. */
 void wan_print_add(struct wan_cache *cache, uint64_t fingerprint, uint64_t id, uint16_t place);
 

@@ -77,7 +77,7 @@ static void pass(struct ftmb_context *context, struct burst *burst, struct ftmb_
     }
 }
 
-static void add_links(const struct wan_cache *cache, struct burst *burst,
+static void add_links(struct wan_cache *cache, struct burst *burst,
                       const struct wan_reference *references, uint32_t count, uint16_t packet) {
     for (uint32_t index = 0; index < count; index++) {
         uint16_t number = (uint16_t)burst->link_count++;
@@ -270,7 +270,7 @@ static void keep(struct ftmb_context *context, struct burst *burst, uint32_t str
 }
 
 static void keep_all(struct ftmb_context *context, struct burst *burst) {
-    const struct wan_cache *cache = cache_of(context);
+    struct wan_cache *cache = cache_of(context);
     uint32_t whole[WAN_STRIPES_MAX] = {0};
     for (uint32_t index = 0; index < burst->count; index++) {
         const struct incoming *incoming = &burst->packets[index];

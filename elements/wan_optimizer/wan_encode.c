@@ -64,7 +64,7 @@ static void append(struct burst *burst, struct list *list, uint16_t index) {
 static void add_packet(struct ftmb_context *context, struct burst *burst,
                        struct ftmb_packet *packet, const struct wan_view *view) {
     const struct wan_config *config = context->config;
-    const struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
+    struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
     struct wan_anchor anchors[WAN_ANCHORS_MAX];
     uint16_t number = (uint16_t)burst->count++;
     struct outgoing *outgoing = &burst->packets[number];
@@ -152,7 +152,7 @@ static void remember(struct ftmb_context *context, struct burst *burst, uint32_t
 /* Those for which something was found, by the stripe in which that is. Of a packet's own payload
  * the cache has by now what just went in, which says nothing of the other box. */
 static void sort_found(struct ftmb_context *context, struct burst *burst) {
-    const struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
+    struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
     for (uint32_t index = 0; index < burst->point_count; index++) {
         const struct outgoing *outgoing = &burst->packets[burst->points[index].packet];
         uint64_t id = burst->points[index].id;
@@ -203,7 +203,7 @@ static void extend(struct outgoing *outgoing, const struct point *point,
                                .length = (uint16_t)(end - first)};
 }
 
-static void match_point(const struct wan_config *config, const struct wan_cache *cache,
+static void match_point(const struct wan_config *config, struct wan_cache *cache,
                         struct burst *burst, const struct point *point) {
     struct outgoing *outgoing = &burst->packets[point->packet];
     if (outgoing->match_count == WAN_REFERENCES_MAX || is_covered(outgoing, point->place)) {
@@ -216,7 +216,7 @@ static void match_point(const struct wan_config *config, const struct wan_cache 
 }
 
 static void match(struct ftmb_context *context, struct burst *burst, uint32_t stripe) {
-    const struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
+    struct wan_cache *cache = &((struct wan_shared *)context->shared)->sent;
     struct ftmb_shared *variable = wan_variable(cache, stripe);
     uint16_t at = burst->found[stripe].first;
     if (at == NONE) {

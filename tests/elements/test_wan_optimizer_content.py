@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is saved on real traffic, beside what could be: files that nginx serves to curl, and captures
-that a Debian package ships. `pytest -s` shows the figures."""
+"""What is saved on real traffic, beside what could be: files from nginx, captures that a Debian
+package ships. `pytest -s` shows the figures."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A line that loses, repeats, reorders and damages; boxes that fail over, or begin from nothing."""
+"""A line that loses, repeats, reorders and damages; boxes that fail over or begin from nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.elements.harness import Box
+
 from tests.elements.wan_pair import (
     KEY,
     OPTIONS,
@@ -264,8 +264,7 @@ PACKETS = st.lists(st.tuples(PAYLOADS, st.integers(0, 2), st.booleans(), st.inte
                    min_size=1, max_size=40)  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])  # fmt: skip
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rounds=st.lists(PACKETS, min_size=1, max_size=4), workers=st.sampled_from([1, 2, 4]),
        loss=st.integers(0, 3))  # fmt: skip
 def test_any_payloads_arrive_as_they_were(rounds, workers, loss):

@@ -12,9 +12,9 @@ import numpy as np
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
+from tests.elements.harness import Box
 
 from ftmb._native.tables import StateCopy, tables_of
-from tests.elements.harness import Box
 
 KEY = "000102030405060708090a0b0c0d0e0f"
 OPTIONS = {"lan": "lan", "wan": "wan", "key": KEY, "cache_kib": 4096}
