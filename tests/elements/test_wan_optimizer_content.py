@@ -8,6 +8,8 @@ import random
 import shutil
 import socket
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from scapy.utils import rdpcap
 
 from ftmb.lab import namespaces
 from ftmb.lab.topology import Addresses, Host, Lab
+from ftmb.testing import Box
 from tests.elements.wan_pair import Pair, by_flow, frame, payload_start, stream
 from tests.elements.wan_redundancy import possible_saving
 
@@ -76,14 +79,14 @@ def mixed(seed: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_most_of_what_could_be_found_is_found(make_box, seed):
-    found, possible = savings(Pair(make_box, settle_ms=0), mixed(seed), "made up")
+def test_most_of_what_could_be_found_is_found(boxes, seed):
+    found, possible = savings(Pair(boxes, settle_ms=0), mixed(seed), "made up")
     assert 0.85 * possible < found <= possible * 1.02
 
 
-def test_nothing_is_found_where_nothing_is(make_box):
+def test_nothing_is_found_where_nothing_is(boxes):
     frames = stream(random.Random(1).randbytes(150_000), flow=1)
-    assert savings(Pair(make_box), frames, "noise") == (0, 0)
+    assert savings(Pair(boxes), frames, "noise") == (0, 0)
 
 
 @pytest.mark.parametrize("name", ["test_loopback.pcap", "test_ethernet.pcap", "test_dns.pcap"])
@@ -114,6 +117,13 @@ def downloads(tmp_path_factory: pytest.TempPathFactory) -> list[list[bytes]]:
         wire = namespaces.call(lab.namespace(Host.BOX), listen)
         lab.run(Host.SERVER, ["nginx", "-c", str(folder / "nginx.conf")])
         return [fetch(lab, folder, wire) for _ in range(2)]
+
+
+@pytest.fixture
+def boxes() -> Iterator[Callable[..., Box]]:
+    """Boxes that do not fail over: that changes nothing in what is saved."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(Box(*arguments, **options))
 
 
 def bridge(netlink: IPRoute) -> None:
@@ -154,11 +164,11 @@ def fetch(lab: Lab, folder: Path, wire: socket.socket) -> list[bytes]:
             frames.append(raw)
 
 
-def test_files_from_nginx_fetched_twice(make_box, downloads):
+def test_files_from_nginx_fetched_twice(boxes, downloads):
     first, second = downloads
-    pair = Pair(make_box, cache_kib=65536, settle_ms=0)
+    pair = Pair(boxes, cache_kib=4096, settle_ms=0)
     found, possible = savings(pair, first, "nginx, first time")
-    assert 0.8 * possible <= found <= possible * 1.02
+    assert 0.7 * possible <= found <= possible * 1.02
     pair.advance(0.1)
     pair.crossed.clear()
     assert by_flow(pair.send(second)) == by_flow(second)

@@ -11,8 +11,8 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.elements.harness import Box
 
+from ftmb.testing import Box
 from tests.elements.wan_pair import (
     KEY,
     OPTIONS,
@@ -85,7 +85,7 @@ def test_a_lost_request_or_answer_is_the_transports_matter(make_box):
 
 
 def test_a_request_for_what_is_gone_is_counted(make_box):
-    pair = Pair(make_box, cache_kib=1024)
+    pair = Pair(make_box, cache_kib=128)
     pair.line = lambda frames: []
     pair.send([frame(content(1, 1), seq=1)])
     pair.line = lambda frames: frames
@@ -94,7 +94,7 @@ def test_a_request_for_what_is_gone_is_counted(make_box):
     pair.far.inject("wan", encoded)
     ((port, request),) = pair.far.run()
     assert port == "wan" and is_request(request)
-    pair.send(stream(content(2, 900), flow=5))
+    pair.send(stream(content(2, 120), flow=5))
     pair.near.inject("wan", request)
     assert pair.near.run() == []
     assert pair.near.drops() == {"wan_optimizer": {"gone": 1}}
@@ -211,7 +211,7 @@ def test_failing_over_at_either_end(boxes, near, far, workers):
         pair.advance(0.1)
     assert pair.totals(pair.near)["encoded_packets"] == 64
     assert pair.returned == []
-    assert pair.near.failovers == (3 * 2 if near else 0)
+    assert (pair.near.failovers, pair.far.failovers) == (6 * near, 6 * far)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -264,7 +264,7 @@ PACKETS = st.lists(st.tuples(PAYLOADS, st.integers(0, 2), st.booleans(), st.inte
                    min_size=1, max_size=40)  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rounds=st.lists(PACKETS, min_size=1, max_size=4), workers=st.sampled_from([1, 2, 4]),
        loss=st.integers(0, 3))  # fmt: skip
 def test_any_payloads_arrive_as_they_were(rounds, workers, loss):
@@ -273,7 +273,7 @@ def test_any_payloads_arrive_as_they_were(rounds, workers, loss):
         def make(*arguments, **options):
             return stack.enter_context(Box(*arguments, part_mib=64, **options))
 
-        pair = Pair(make, workers, settle_ms=0, cache_kib=1024)
+        pair = Pair(make, workers, settle_ms=0, cache_kib=256)
         for number, packets in enumerate(rounds):
             frames = [frame(b"".join(parts)[:1400], flow=flow, seq=1000 * number + place, six=six)
                       for place, (parts, flow, six, _) in enumerate(packets)]  # fmt: skip

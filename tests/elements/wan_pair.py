@@ -3,26 +3,22 @@
 
 from __future__ import annotations
 
-import mmap
-import os
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
-from tests.elements.harness import Box
 
-from ftmb._native.tables import StateCopy, tables_of
+from ftmb.testing import Box
 
 KEY = "000102030405060708090a0b0c0d0e0f"
-OPTIONS = {"lan": "lan", "wan": "wan", "key": KEY, "cache_kib": 4096}
+OPTIONS = {"lan": "lan", "wan": "wan", "key": KEY, "cache_kib": 1024}
 PORTS = ["lan", "wan"]
 SEGMENT = 1448
 ENCODED = (253, 254)
 SHIM = 24
-PORTION = 64  # frames between two runs
+PORTION = 160  # frames between two runs
 ROUNDS_MAX = 10  # of requests and answers
 
 Line = Callable[[list[bytes]], list[bytes]]
@@ -138,25 +134,8 @@ class Pair:
 
     def totals(self, box: Box) -> dict[str, int]:
         """The table of a box, over its workers."""
-        rows = table(box, "totals")
+        rows = box.table("wan_optimizer", "totals")
         return {name: int(rows[name].sum()) for name in rows.dtype.names or ()}
-
-
-def table(box: Box, name: str) -> np.ndarray:
-    """The rows of a table of the element, of all workers, from a snapshot of the master."""
-    names = [one.name for one in tables_of("wan_optimizer")]
-    number = names.index(name)
-    is_shared = tables_of("wan_optimizer")[number].is_shared
-    descriptor = os.memfd_create("state")
-    child = box.master.begin_snapshot(descriptor).child
-    assert os.waitpid(child, 0)[1] == 0
-    memory = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
-    os.close(descriptor)
-    copy = StateCopy(memory, box.pipeline)
-    workers = range(1 if is_shared else box.workers)
-    found = np.concatenate([copy.rows(0, number, worker) for worker in workers])
-    copy.close()
-    return found
 
 
 def flow_of(raw: bytes) -> bytes:
