@@ -113,7 +113,7 @@ def test_one_packet_at_a_time_on_several_workers(make_box, workers):
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_equal_packets_at_once_on_several_workers(make_box, workers):
-    """In which order the workers take them does not matter then: the number that passes is exact."""
+    """The order in which workers take them does not matter then: the number is exact."""
     limiter = Limiter(
         make_box, workers, host="upload 800k burst 5000", total="upload 300k burst 9000"
     )
