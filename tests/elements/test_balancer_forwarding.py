@@ -321,3 +321,36 @@ def test_a_backends_ethernet_address_with_rewriting(make_box):
     ((_, frame),) = balancer.frames("clients", [tcp("S")])
     assert frame[:6].hex(":") == "02:00:00:00:00:77"
     assert IP(frame[14:]).dst == "10.0.0.1"
+
+
+# ---- In a pipeline ----
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_behind_a_firewall(make_box, workers, algorithm):
+    """It stands on the clients' side: it lets in what asks the service, and its answers out."""
+    rules = [f"allow from untrusted tcp any -> {VIPS[4]} port 80"]
+    sides = {"untrusted": "clients", "trusted": "servers"}
+
+    def with_firewall(pipeline, ports, workers):
+        paths = [
+            {"from": [port], "through": through, "match": None, "program": None}
+            for port, through in (
+                ("clients", ["firewall", "load_balancer"]),
+                ("servers", ["load_balancer", "firewall"]),
+            )
+        ]
+        firewall = ("firewall", {**sides, "rules": rules})
+        return make_box([firewall, *pipeline], ports, workers, paths=paths)
+
+    balancer = Balancer(with_firewall, workers, algorithm=algorithm)
+    assert balancer.send("clients", *(udp(number) for number in range(20))) == []
+    chosen = balancer.chosen(20)
+    assert set(chosen.values()) == set(SERVERS[4])
+    asked = [tcp("S", number, sport=5000) for number in range(20)]
+    backs = balancer.back(*(answer(packet) for packet in balancer.to(*asked)))
+    assert {(back.src, back.sport, back.dport) for back in backs} == {(VIPS[4], 80, 5000)}
+    there = balancer.to(*(tcp("A", number, sport=5000) for number in range(20)))
+    assert {packet.dst for packet in there} == set(SERVERS[4])
+    assert balancer.box.drops() == {"firewall": {"default": 20}}
