@@ -24,6 +24,7 @@ PORTS = ["left", "right"]
 OPTIONS = {"first": "left", "second": "right"}
 ROUNDS_MAX = 300
 FLOWS = 32
+ETHERNET = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 WORKERS = 4
 CAUGHT = "the standby's replay diverged|the states of .* differ|the packets of .* differ"
 REJECTED = f"{CAUGHT}|the output logger rejected a record"
@@ -66,7 +67,7 @@ CASES = {
 
 def frame(flow: int) -> bytes:
     addresses = IP(src=f"10.0.0.{flow + 1}", dst="192.0.2.1")
-    return bytes(Ether() / addresses / UDP(sport=1000 + flow, dport=53) / bytes(32))
+    return bytes(ETHERNET / addresses / UDP(sport=1000 + flow, dport=53) / bytes(32))
 
 
 def send_until(box: Box, rounds: int) -> None:

@@ -21,6 +21,7 @@ RELOCATED = re.compile(r"\.(data\.rel\.ro|dynamic|got|init_array|fini_array|tm_c
 STARTUP_FILES = {"completed.0", "__dso_handle", "__TMC_END__"}  # of the compiler
 STARTUP_BYTES = 8
 ONE_POINTER = 8
+STATIC_IN_FUNCTION = re.compile(r"\.\d+$")  # what the compiler adds to such a variable's name
 LINKAGE_SECTIONS = (".plt", ".init", ".fini")
 INSTRUCTIONS = {
     "clock": {"rdtsc", "rdtscp"},
@@ -84,10 +85,11 @@ class Object:
             if RELOCATED.match(section.name) or section["sh_size"] == 0:
                 continue
             named = {
-                name
+                STATIC_IN_FUNCTION.sub("", name)
                 for name, where, kind, size in symbols
                 if where == index and kind in ("STT_OBJECT", "STT_TLS") and size
-            } - STARTUP_FILES
+                if name not in STARTUP_FILES
+            }
             yield from (self._variable(name, section) for name in sorted(named))
             if not named and section["sh_size"] > (STARTUP_BYTES if self.is_linked else 0):
                 yield self._variable(section.name, section)

@@ -3,12 +3,14 @@
 
 What is written while the box runs, in a struct that lies in the shared part, may be touched between
 an acquire and the last release of the same function, or in a function whose callers all hold a
-variable. Which variable guards what only the element's author knows, and is not looked at.
+variable. A function that ends with one held acquires for its caller. Which variable guards what
+only the element's author knows, and is not looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from clang.cindex import Cursor, CursorKind
 
@@ -18,6 +20,7 @@ from ftmb.kit.lint.syntax import ENTRIES_OF_RECORDS, Sources, at, operator_of, s
 ACQUIRE, RELEASE = "ftmb_shared_acquire", "ftmb_shared_release"
 ALLOCATORS = {"ftmb_allocate_shared", "ftmb_allocate_guarded"}
 CHANGES = {"++", "--"}
+FILE_END = 1 << 31
 
 Member = tuple[str, str]  # the struct's name, its own
 
@@ -32,11 +35,12 @@ def shared_breaches(sources: Sources) -> Iterator[Breach]:
         if sources.own(sources.functions[name].cursor)
     }
     written = {member for found in accesses.values() for member, _, is_write in found if is_write}
-    held = _called_with_one_held(sources, running)
+    taking = _taking(sources)
+    held = _called_with_one_held(sources, running, taking)
     for name, found in accesses.items():
         if name in held:
             continue
-        begin, end = _held_between(sources, name)
+        begin, end = _held_between(sources, name, taking)
         for member, cursor, _ in found:
             if member in written and not begin <= cursor.extent.start.offset < end:
                 what = ".".join(member)
@@ -101,22 +105,53 @@ def _changes(cursor: Cursor) -> bool:
     return bool(tokens) and (tokens[0] in CHANGES or tokens[-1] in CHANGES)
 
 
-def _held_between(sources: Sources, name: str) -> tuple[int, int]:
-    """From where to where in the file a variable is held, by the order of the text."""
+@dataclass
+class Taking:
+    """Functions after which the caller holds a variable, or does not any more."""
+
+    acquiring: set[str]
+    releasing: set[str]
+
+
+def _taking(sources: Sources) -> Taking:
+    found = Taking({ACQUIRE}, {RELEASE})
+    while True:
+        before = len(found.acquiring) + len(found.releasing)
+        for name in sources.functions:
+            acquired, released = _places(sources, name, found)
+            if acquired and max(acquired) > max(released, default=0):
+                found.acquiring.add(name)
+            elif released and not acquired:
+                found.releasing.add(name)
+        if len(found.acquiring) + len(found.releasing) == before:
+            return found
+
+
+def _places(sources: Sources, name: str, taking: Taking) -> tuple[list[int], list[int]]:
+    """Where in the text a function acquires and where it releases."""
     calls = sources.functions[name].calls
-    acquired = [where.extent.start.offset for called, where in calls if called == ACQUIRE]
-    released = [where.extent.start.offset for called, where in calls if called == RELEASE]
-    return (min(acquired), max(released, default=1 << 31)) if acquired else (0, 0)
+    acquired = [where.extent.start.offset for one, where in calls if one in taking.acquiring]
+    released = [where.extent.start.offset for one, where in calls if one in taking.releasing]
+    return acquired, released
 
 
-def _called_with_one_held(sources: Sources, running: set[str]) -> set[str]:
+def _held_between(sources: Sources, name: str, taking: Taking) -> tuple[int, int]:
+    """From where to where in the file a variable is held, by the order of the text."""
+    acquired, released = _places(sources, name, taking)
+    if not acquired:
+        return 0, 0
+    last = max(released, default=0)
+    return min(acquired), last if last > max(acquired) else FILE_END
+
+
+def _called_with_one_held(sources: Sources, running: set[str], taking: Taking) -> set[str]:
     """Functions all of whose calls stand where a variable is held."""
     entries = {name for member in ENTRIES_OF_RECORDS for name in sources.entries.get(member, ())}
-    held = {name for name in running - entries if ACQUIRE not in sources.functions[name].refers_to}
+    held = {name for name in running - entries if not _places(sources, name, taking)[0]}
     while True:
         bare = set()
         for caller in running - held:
-            begin, end = _held_between(sources, caller)
+            begin, end = _held_between(sources, caller, taking)
             for called, where in sources.functions[caller].calls:
                 if called in held and not begin <= where.extent.start.offset < end:
                     bare.add(called)

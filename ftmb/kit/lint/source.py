@@ -30,21 +30,22 @@ TABLE_ENTRIES = ("steer", "check_command")
 
 def source_breaches(sources: Sources) -> Iterator[Breach]:
     """All but those of shared state."""
+    state = _arena_structs(sources)
     for cursor in sources.top_level():
+        passing: set[int] = set()
         for inner in cursor.walk_preorder():
-            yield from _in_expression(inner)
+            yield from _in_expression(inner, state, passing)
             yield from _variable(inner)
     yield from _orders(sources)
     yield from _calls(sources)
     yield from _pointers_in_state(sources)
 
 
-def _in_expression(cursor: Cursor) -> Iterator[Breach]:
+def _in_expression(cursor: Cursor, state: set[str], passing: set[int]) -> Iterator[Breach]:
     match cursor.kind:
         case CursorKind.CSTYLE_CAST_EXPR:
-            children = [one for one in cursor.get_children() if one.kind.is_expression()]
-            if children:
-                yield from _cast(cursor, stripped(children[-1]))
+            if cursor.hash not in passing:
+                yield from _cast(cursor, state, passing)
         case CursorKind.STRING_LITERAL if "%p" in cursor.spelling:
             yield at(cursor, "pointer order", "%p", "a pointer is written out")
         case CursorKind.ASM_STMT | CursorKind.MS_ASM_STMT:
@@ -70,12 +71,33 @@ def _orders(sources: Sources) -> Iterator[Breach]:
                 yield at(cursor, "pointer order", what, f"{what} is compared by its place")
 
 
-def _cast(cursor: Cursor, inner: Cursor) -> Iterator[Breach]:
+def _inner(cast: Cursor) -> Cursor | None:
+    children = [one for one in cast.get_children() if one.kind.is_expression()]
+    return stripped(children[-1]) if children else None
+
+
+def _cast(cursor: Cursor, state: set[str], passing: set[int]) -> Iterator[Breach]:
+    """`state`: structs in the arena, which are the element's own to write. `passing`: a number that
+    is a pointer again at once is none."""
+    inner = _inner(cursor)
+    if inner is None:
+        return
+    if inner.kind == CursorKind.CSTYLE_CAST_EXPR and is_integer(inner.type):
+        deeper = _inner(inner)
+        if is_pointer(cursor.type) and deeper is not None and is_pointer(deeper.type):
+            passing.add(inner.hash)
+            inner = deeper
     to, of = cursor.type, inner.type
     what = inner.spelling or to.spelling
     if is_integer(to) and is_pointer(of):
         yield at(cursor, "pointer order", what, f"{what}, a pointer, is taken as a number")
-    elif is_pointer(to) and is_pointer(of) and _is_const(of) and not _is_const(to):
+    elif (
+        is_pointer(to)
+        and is_pointer(of)
+        and _is_const(of)
+        and not _is_const(to)
+        and _pointee(of).get_declaration().spelling not in state
+    ):
         yield at(cursor, "const", what, f"{what}, which is constant, is made writable")
 
 
@@ -122,6 +144,14 @@ def _pointers_in_state(sources: Sources) -> Iterator[Breach]:
         if sources.own(function.cursor):
             for kind in _state_types(function.cursor):
                 yield from _pointer_members(kind, function.cursor, seen)
+
+
+def _arena_structs(sources: Sources) -> set[str]:
+    return {
+        kind.get_canonical().get_declaration().spelling
+        for function in sources.functions.values()
+        for kind in _state_types(function.cursor)
+    } - {""}
 
 
 def _state_types(function: Cursor) -> Iterator[Type]:

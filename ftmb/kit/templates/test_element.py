@@ -20,12 +20,13 @@ ELEMENT = Path(__file__).parent / "sample.so"
 PORTS = ["left", "right"]
 OPTIONS = {"first": "left", "second": "right", "bytes_max": 200}
 FLOWS = 40
+ETHERNET = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 
 
 def frame(flow: int, payload: int = 32) -> bytes:
     """Flows are spread over the workers."""
     addresses = IP(src=f"10.0.0.{flow + 1}", dst="192.0.2.1")
-    return bytes(Ether() / addresses / UDP(sport=1000 + flow, dport=53) / bytes(payload))
+    return bytes(ETHERNET / addresses / UDP(sport=1000 + flow, dport=53) / bytes(payload))
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
