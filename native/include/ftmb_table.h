@@ -40,11 +40,11 @@ struct ftmb_field {
     const char *name;
     const char *help; /* one line, with the unit */
     enum ftmb_field_type type;
-    enum ftmb_metric metric;
     uint32_t offset, size;    /* bytes, within a row */
     const char *const *names; /* CHOICE and FLAGS: NULL-terminated */
     uint64_t unit_ns;         /* SECONDS */
     uint64_t parts;           /* PARTS */
+    enum ftmb_metric metric;
 };
 
 struct ftmb_table {
@@ -53,13 +53,13 @@ struct ftmb_table {
     const struct ftmb_field *fields; /* ends with .name = NULL */
     uint32_t row_size;               /* bytes from one row to the next */
     bool is_shared;                  /* one for all workers; else each has its own */
-    /* Metrics: how many rows at most, those with the most of the first number that is one; 0: all,
-     * of which there must be few. Somebody may pay for each. */
-    uint32_t metric_rows_max;
     /* The rows, in the shared part's or the worker's `state`; their number. */
     uint64_t (*rows)(const void *config, const void *state, const void **first);
     /* used[i], all of them 0 before: whether row i holds anything. NULL: all do. */
     void (*mark_used)(const void *state, const void *first, uint64_t count, uint8_t *used);
+    /* Metrics: how many rows at most, those with the most of the first number that is one; 0: all,
+     * of which there must be few. Somebody may pay for each. */
+    uint32_t metric_rows_max;
 };
 
 #endif
