@@ -101,7 +101,7 @@ def test_one_packet_at_a_time_on_several_workers(make_box, workers):
     model = Model(total=((500_000, 9000), (None, 0)), host=((300_000, 4000), (200_000, 3000)))
     chance = random.Random(workers)
     outcomes: Counter[str | None] = Counter()
-    for number in range(40):
+    for number in range(60):
         packet = Packet(number, HOSTS[number % 3], chance.random() < 0.6, 1200, 0,
                         chance.randrange(1, 9999))  # fmt: skip
         limiter.wait(chance.randrange(1, 9_000_000))
