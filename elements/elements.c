@@ -3,6 +3,7 @@
 
 extern const struct ftmb_element_class firewall_class;
 extern const struct ftmb_element_class forward_class;
+extern const struct ftmb_element_class ids_class;
 extern const struct ftmb_element_class load_balancer_class;
 extern const struct ftmb_element_class monitor_class;
 extern const struct ftmb_element_class nat_class;
@@ -12,6 +13,7 @@ extern const struct ftmb_element_class nat_class;
 static const struct ftmb_element_class *const elements[] = {
     &firewall_class,
     &forward_class,
+    &ids_class,
     &load_balancer_class,
     &monitor_class,
     &nat_class,

@@ -41,7 +41,7 @@ endif
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CORE_FLAGS := -std=gnu11 -D_GNU_SOURCE -march=$(MARCH) $(OPTIMIZE) -g -fPIC -pthread -MMD -MP $(WARNINGS) \
-	-Inative -Inative/include -Ielements
+	-Inative -Inative/include -Ielements $(shell pkg-config --cflags libhs)
 
 PROTOCOL_SOURCES := $(filter-out native/port/dpdk_%.c native/simulator/%.c,$(wildcard native/*/*.c)) \
 	$(wildcard elements/*.c elements/*/*.c)
@@ -75,7 +75,7 @@ $(NATIVE_BUILD)/simulator/%.o: %.c
 
 $(SIMULATOR): $(SIMULATOR_OBJECTS)
 	@echo "  link    $@"
-	@$(CC) $(CORE_FLAGS) -o $@ $(SIMULATOR_OBJECTS) -lpcap
+	@$(CC) $(CORE_FLAGS) -o $@ $(SIMULATOR_OBJECTS) -lpcap -lhs
 
 $(NATIVE_BUILD)/native/port/dpdk_%.o: native/port/dpdk_%.c
 	@mkdir -p $(@D)
