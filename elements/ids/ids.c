@@ -144,8 +144,7 @@ static void ids_process(struct ftmb_context *context, struct ftmb_packet **packe
         if (reason != IDS_PASS) {
             ftmb_drop(context, packet, (uint32_t)reason - 1);
         } else {
-            packet->port_out =
-                packet->port_in == config->inside ? config->outside : config->inside;
+            packet->port_out = packet->port_in == config->inside ? config->outside : config->inside;
         }
     }
     ids_alerts_send(context);

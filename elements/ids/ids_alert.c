@@ -85,8 +85,9 @@ static uint32_t write_ends(const struct ids_alert *alert, char *line) {
                                  source, alert->source_port, destination, alert->destination_port,
                                  protocol);
     }
-    uint32_t length = (uint32_t)sprintf(line, "\"src_ip\":\"%s\",\"dest_ip\":\"%s\",\"proto\":\"%s\"",
-                                        source, destination, protocol);
+    uint32_t length =
+        (uint32_t)sprintf(line, "\"src_ip\":\"%s\",\"dest_ip\":\"%s\",\"proto\":\"%s\"", source,
+                          destination, protocol);
     if (ids_is_icmp(alert->protocol)) {
         length += (uint32_t)sprintf(line + length, ",\"icmp_type\":%u,\"icmp_code\":%u",
                                     alert->source_port, alert->destination_port);
@@ -103,10 +104,9 @@ static uint32_t write_line(const struct ids_rules *rules, const struct ids_alert
                                     (unsigned long long)alert->flow_id);
     }
     length += write_ends(alert, line + length);
-    return length +
-           (uint32_t)sprintf(line + length, ",\"alert\":{\"action\":\"%s\",%s}}",
-                             rule->action == IDS_ACTION_DROP ? "blocked" : "allowed",
-                             ids_text(rules, rule->alert));
+    return length + (uint32_t)sprintf(line + length, ",\"alert\":{\"action\":\"%s\",%s}}",
+                                      rule->action == IDS_ACTION_DROP ? "blocked" : "allowed",
+                                      ids_text(rules, rule->alert));
 }
 
 void ids_alerts_send(struct ftmb_context *context) {
@@ -125,7 +125,8 @@ void ids_alerts_send(struct ftmb_context *context) {
         }
         memcpy(packet->data, &alert->time_ns, TIME_SIZE);
         memcpy(packet->data + TIME_SIZE, line, length);
-        state->alert_first = state->alert_first + 1 == config->alerts_max ? 0 : state->alert_first + 1;
+        state->alert_first =
+            state->alert_first + 1 == config->alerts_max ? 0 : state->alert_first + 1;
         state->alert_count--;
         state->totals.alerts++;
     }

@@ -14,7 +14,7 @@ struct ids_config {
     uint64_t other_new_ns, other_established_ns;
     uint32_t flows_max, blocks_max, thresholds_max, alerts_max;
     uint32_t stream_depth, reorder_max;
-    uint32_t fragments; /* enum ids_fragments */
+    uint32_t fragments;              /* enum ids_fragments */
     uint8_t inside, outside, alerts; /* ports */
     uint8_t picks_up;                /* TCP connections whose beginning was not seen */
     uint8_t check_checksum;

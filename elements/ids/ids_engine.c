@@ -109,8 +109,8 @@ static int order_rules(const struct ids_rules *rules, struct ids_engine *engine)
 /* Of a database of packets. A rule for streams of TCP with nothing positive to find is asked
  * with each packet as well. */
 static bool is_always(const struct ids_rule *rule, enum ids_database database) {
-    bool is_in_stream = database == IDS_TCP_PACKET &&
-                        (is_in(rule, IDS_TO_SERVER) || is_in(rule, IDS_TO_CLIENT));
+    bool is_in_stream =
+        database == IDS_TCP_PACKET && (is_in(rule, IDS_TO_SERVER) || is_in(rule, IDS_TO_CLIENT));
     return rule->positive_count == 0 && (rule->places & IDS_FIRST_PACKETS) == 0 &&
            (is_in(rule, database) || is_in_stream);
 }
@@ -152,8 +152,7 @@ static int open_fresh(struct ids_engine *engine) {
             hs_stream_size(engine->databases[index], &size) != HS_SUCCESS) {
             return -ENOMEM;
         }
-        engine->stream_size_max =
-            size > engine->stream_size_max ? size : engine->stream_size_max;
+        engine->stream_size_max = size > engine->stream_size_max ? size : engine->stream_size_max;
     }
     return 0;
 }

@@ -17,7 +17,7 @@
 #include "ids/ids_rules.h"
 
 enum ids_database {
-    IDS_TO_SERVER,  /* TCP's streams */
+    IDS_TO_SERVER, /* TCP's streams */
     IDS_TO_CLIENT,
     IDS_TCP_PACKET, /* payloads of packets, from here on */
     IDS_UDP,
@@ -55,15 +55,15 @@ struct ids_scanner {
     hs_scratch_t *scratch;
     hs_stream_t *streams[IDS_STREAM_COUNT]; /* what was loaded */
     hs_stream_t *lone[IDS_STREAM_COUNT];    /* for payloads that are in no stream */
-    struct ids_found stream, packet; /* of the packet at hand, and of its stream so far */
-    uint64_t *candidates;            /* bits by rank: rules to ask about this packet */
+    struct ids_found stream, packet;        /* of the packet at hand, and of its stream so far */
+    uint64_t *candidates;                   /* bits by rank: rules to ask about this packet */
     uint32_t candidate_words;
     uint32_t candidate_first, candidate_last; /* words that may have bits; first > last: none */
     uint8_t *memory;                          /* of memory_max bytes, to pack into */
     uint32_t memory_max;
-    uint32_t *kept;                           /* parts to pack */
-    uint8_t *bytes; /* FTMB_FRAME_SIZE_MAX, for a segment put together */
-    bool is_resumed; /* what is being scanned has lost its beginning */
+    uint32_t *kept;          /* parts to pack */
+    uint8_t *bytes;          /* FTMB_FRAME_SIZE_MAX, for a segment put together */
+    bool is_resumed;         /* what is being scanned has lost its beginning */
     struct ids_found *found; /* where matches are noted */
 };
 
@@ -83,8 +83,8 @@ void ids_scanner_ask(struct ids_scanner *scanner, uint32_t rank);
 /* ---- Streams: a memory is loaded, scanned on, and packed again ---- */
 
 /* `size` 0: a stream that begins. */
-void ids_stream_load(struct ids_scanner *scanner, enum ids_database database,
-                     const uint8_t *memory, uint32_t size);
+void ids_stream_load(struct ids_scanner *scanner, enum ids_database database, const uint8_t *memory,
+                     uint32_t size);
 void ids_stream_scan(struct ids_scanner *scanner, enum ids_database database, const uint8_t *bytes,
                      uint32_t length, bool is_resumed);
 /* The stream ends here: what is bound to its end is found. */

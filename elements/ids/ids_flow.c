@@ -47,8 +47,7 @@ int ids_state_create(struct ftmb_arena *arena, const struct ids_config *config, 
     head.wheel = reserve(&size, timer_wheel_size(IDS_WHEEL_SLOTS));
     head.blocks = reserve(&size, ids_blocks_size(config->blocks_max));
     head.alerts = reserve(&size, (uint64_t)config->alerts_max * sizeof(struct ids_alert));
-    head.rules =
-        reserve(&size, (uint64_t)config->rules->rule_count * sizeof(struct ids_rule_row));
+    head.rules = reserve(&size, (uint64_t)config->rules->rule_count * sizeof(struct ids_rule_row));
     struct ids_state *state = ftmb_allocate_worker(arena, worker, size, CACHE_LINE);
     if (state == NULL) {
         return -ENOMEM;
@@ -105,8 +104,7 @@ static void close_flow(struct ids_state *state, struct ids_flow *flow) {
 
 static struct ids_flow *find_flow(struct ids_state *state, const struct ids_view *view) {
     struct flow_question question = {ids_flows(state), &view->key};
-    uint32_t index =
-        hash_table_find(ids_at(state, state->table), view->hash, is_equal, &question);
+    uint32_t index = hash_table_find(ids_at(state, state->table), view->hash, is_equal, &question);
     if (index == HASH_TABLE_NONE) {
         return NULL;
     }

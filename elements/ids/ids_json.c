@@ -19,8 +19,9 @@ static uint32_t put_string(char *json, const char *text) {
 
 uint32_t ids_json_rule(const struct ids_draft *draft, char *json) {
     const struct ids_rule *rule = &draft->rule;
-    uint32_t length = (uint32_t)sprintf(json, "\"gid\":%u,\"signature_id\":%u,\"rev\":%u,"
-                                              "\"signature\":",
+    uint32_t length = (uint32_t)sprintf(json,
+                                        "\"gid\":%u,\"signature_id\":%u,\"rev\":%u,"
+                                        "\"signature\":",
                                         rule->gid, rule->sid, rule->revision);
     length += put_string(json + length, draft->message);
     length += (uint32_t)sprintf(json + length, ",\"category\":");

@@ -15,8 +15,7 @@ static struct ids_address load_address(const uint8_t *at, uint8_t version) {
 }
 
 uint64_t ids_hash(const struct ids_key *key, uint64_t seed) {
-    uint64_t rest =
-        (uint64_t)key->ports[0] << 24 | (uint64_t)key->ports[1] << 8 | key->protocol;
+    uint64_t rest = (uint64_t)key->ports[0] << 24 | (uint64_t)key->ports[1] << 8 | key->protocol;
     uint64_t hash = seed;
     if (key->version == 6) {
         hash = hash_table_hash(key->ends[0].high, key->ends[1].high, hash);

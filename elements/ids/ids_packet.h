@@ -40,7 +40,7 @@ struct ids_view {
     uint64_t hash;
     const uint8_t *payload;
     uint32_t sequence, acknowledged;
-    uint16_t size; /* of the payload */
+    uint16_t size;  /* of the payload */
     uint8_t sender; /* which end of the key */
     uint8_t tcp_flags;
     uint8_t type, code; /* ICMP's */

@@ -142,9 +142,8 @@ static bool parse_addresses(struct ids_reader *reader, struct ids_span *span) {
     }
     bool is_list = ids_take(reader, "[");
     do {
-        struct ids_prefix *prefix =
-            ids_grow((void **)&rules->prefixes, &rules->prefix_count, &rules->prefix_room,
-                     sizeof(struct ids_prefix), 1);
+        struct ids_prefix *prefix = ids_grow((void **)&rules->prefixes, &rules->prefix_count,
+                                             &rules->prefix_room, sizeof(struct ids_prefix), 1);
         if (prefix == NULL) {
             return refuse_memory(reader);
         }
@@ -193,9 +192,8 @@ static bool parse_ports(struct ids_reader *reader, const struct ids_rule *rule,
     }
     bool is_list = ids_take(reader, "[");
     do {
-        struct ids_range *range =
-            ids_grow((void **)&rules->ranges, &rules->range_count, &rules->range_room,
-                     sizeof(struct ids_range), 1);
+        struct ids_range *range = ids_grow((void **)&rules->ranges, &rules->range_count,
+                                           &rules->range_room, sizeof(struct ids_range), 1);
         if (range == NULL) {
             return refuse_memory(reader);
         }

@@ -11,10 +11,8 @@
 
 static bool check_flow(struct ids_reader *reader, uint8_t flow) {
     static const uint8_t pairs[] = {
-        IDS_FLOW_TO_SERVER | IDS_FLOW_TO_CLIENT,
-        IDS_FLOW_ESTABLISHED | IDS_FLOW_NOT_ESTABLISHED,
-        IDS_FLOW_ESTABLISHED | IDS_FLOW_STATELESS,
-        IDS_FLOW_NOT_ESTABLISHED | IDS_FLOW_STATELESS,
+        IDS_FLOW_TO_SERVER | IDS_FLOW_TO_CLIENT,   IDS_FLOW_ESTABLISHED | IDS_FLOW_NOT_ESTABLISHED,
+        IDS_FLOW_ESTABLISHED | IDS_FLOW_STATELESS, IDS_FLOW_NOT_ESTABLISHED | IDS_FLOW_STATELESS,
         IDS_FLOW_NO_STREAM | IDS_FLOW_ONLY_STREAM,
     };
     for (uint32_t index = 0; index < sizeof(pairs); index++) {
@@ -30,9 +28,9 @@ bool ids_parse_flow(struct ids_reader *reader, struct ids_rule *rule) {
         const char *name;
         uint8_t bit;
     } words[] = {
-        {"to_server", IDS_FLOW_TO_SERVER},   {"to_client", IDS_FLOW_TO_CLIENT},
+        {"to_server", IDS_FLOW_TO_SERVER},     {"to_client", IDS_FLOW_TO_CLIENT},
         {"established", IDS_FLOW_ESTABLISHED}, {"not_established", IDS_FLOW_NOT_ESTABLISHED},
-        {"stateless", IDS_FLOW_STATELESS},   {"no_stream", IDS_FLOW_NO_STREAM},
+        {"stateless", IDS_FLOW_STATELESS},     {"no_stream", IDS_FLOW_NO_STREAM},
         {"only_stream", IDS_FLOW_ONLY_STREAM},
     };
     do {
@@ -96,8 +94,10 @@ static bool parse_flowbit_names(struct ids_reader *reader, struct ids_step *step
 
 bool ids_parse_flowbits(struct ids_reader *reader, struct ids_rule *rule) {
     static const char *const names[] = {
-        [IDS_STEP_SET] = "set,",           [IDS_STEP_UNSET] = "unset,",
-        [IDS_STEP_TOGGLE] = "toggle,",     [IDS_STEP_IS_SET] = "isset,",
+        [IDS_STEP_SET] = "set,",
+        [IDS_STEP_UNSET] = "unset,",
+        [IDS_STEP_TOGGLE] = "toggle,",
+        [IDS_STEP_IS_SET] = "isset,",
         [IDS_STEP_IS_NOT_SET] = "isnotset,",
     };
     if (ids_take(reader, "noalert")) {

@@ -152,8 +152,8 @@ static bool check_expression(struct ids_reader *reader, const struct ids_item *i
     flags |= strchr(item->flags, 'i') != NULL ? HS_FLAG_CASELESS : 0;
     flags |= strchr(item->flags, 'm') != NULL ? HS_FLAG_MULTILINE : 0;
     bool is_extended = strchr(item->flags, 'x') != NULL;
-    snprintf(text, sizeof(text), "%s%.*s", is_extended ? "(?x)" : "", (int)item->length,
-             item->expression);
+    snprintf(text, sizeof(text), "%s%.*s%s", is_extended ? "(?x)" : "", (int)item->length,
+             item->expression, is_extended ? "\n" : "");
     if (hs_expression_info(text, flags, &info, &error) != HS_SUCCESS) {
         return refuse_compile(reader, error);
     }

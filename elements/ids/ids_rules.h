@@ -89,7 +89,13 @@ enum ids_limit_kind {
 };
 enum ids_track { IDS_TRACK_SOURCE, IDS_TRACK_DESTINATION, IDS_TRACK_BOTH, IDS_TRACK_RULE };
 
-enum ids_flags_mode { IDS_FLAGS_ANY, IDS_FLAGS_EXACT, IDS_FLAGS_ALL, IDS_FLAGS_SOME, IDS_FLAGS_NOT };
+enum ids_flags_mode {
+    IDS_FLAGS_ANY,
+    IDS_FLAGS_EXACT,
+    IDS_FLAGS_ALL,
+    IDS_FLAGS_SOME,
+    IDS_FLAGS_NOT
+};
 
 /* Where a rule's parts are looked for. */
 enum ids_place {

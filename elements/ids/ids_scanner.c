@@ -66,7 +66,8 @@ int ids_scanner_create(const struct ids_rules *rules, const struct ids_engine *e
     scanner->bytes = malloc(FTMB_FRAME_SIZE_MAX);
     scanner->kept = calloc(rules->part_count + 1, sizeof(uint32_t));
     bool is_whole = scanner->candidates != NULL && scanner->memory != NULL &&
-                    scanner->bytes != NULL && scanner->kept != NULL && found_create(&scanner->stream, rules->part_count) &&
+                    scanner->bytes != NULL && scanner->kept != NULL &&
+                    found_create(&scanner->stream, rules->part_count) &&
                     found_create(&scanner->packet, rules->part_count) && open_streams(scanner);
     if (!is_whole) {
         ids_scanner_free(scanner);
@@ -154,8 +155,8 @@ static int on_match(unsigned number, unsigned long long from, unsigned long long
 
 /* ---- Streams ---- */
 
-void ids_stream_load(struct ids_scanner *scanner, enum ids_database database,
-                     const uint8_t *memory, uint32_t size) {
+void ids_stream_load(struct ids_scanner *scanner, enum ids_database database, const uint8_t *memory,
+                     uint32_t size) {
     hs_stream_t *stream = scanner->streams[database];
     if (stream == NULL) {
         return;
@@ -256,8 +257,8 @@ void ids_packet_scan_alone(struct ids_scanner *scanner, enum ids_database databa
     }
     scanner->is_resumed = false;
     scanner->found = &scanner->packet;
-    must(hs_scan_stream(stream, (const char *)bytes, length, 0, scanner->scratch, on_match,
-                        scanner),
-         "scanning a packet");
+    must(
+        hs_scan_stream(stream, (const char *)bytes, length, 0, scanner->scratch, on_match, scanner),
+        "scanning a packet");
     must(hs_reset_stream(stream, 0, scanner->scratch, on_match, scanner), "ending a packet");
 }

@@ -32,12 +32,12 @@ enum ids_flow_flag {
 };
 
 enum ids_direction_flag {
-    IDS_HAS_NEXT = 1U << 0,   /* `next` means something */
-    IDS_RESUMED = 1U << 1,    /* the beginning is not known, or was lost in a gap */
-    IDS_HAS_FIN = 1U << 2,    /* `end` means something */
-    IDS_FINISHED = 1U << 3,   /* everything up to the FIN was looked at */
-    IDS_IS_DEEP = 1U << 4,    /* stream_depth was reached */
-    IDS_SKIPS = 1U << 5,      /* the receiver has acknowledged `skip`, without us */
+    IDS_HAS_NEXT = 1U << 0, /* `next` means something */
+    IDS_RESUMED = 1U << 1,  /* the beginning is not known, or was lost in a gap */
+    IDS_HAS_FIN = 1U << 2,  /* `end` means something */
+    IDS_FINISHED = 1U << 3, /* everything up to the FIN was looked at */
+    IDS_IS_DEEP = 1U << 4,  /* stream_depth was reached */
+    IDS_SKIPS = 1U << 5,    /* the receiver has acknowledged `skip`, without us */
 };
 
 /* One direction of a TCP connection. */
@@ -66,8 +66,7 @@ struct ids_flow {
 
 /* What a flow costs in memory, its streams not counted: itself and its place in the hash table. */
 #define IDS_BYTES_PER_FLOW                                                                         \
-    (sizeof(struct ids_flow) +                                                                     \
-     sizeof(struct hash_table_bucket) / HASH_TABLE_ENTRIES_PER_BUCKET + 1)
+    (sizeof(struct ids_flow) + sizeof(struct hash_table_bucket) / HASH_TABLE_ENTRIES_PER_BUCKET + 1)
 _Static_assert(IDS_BYTES_PER_FLOW <= 202, "what the option flows_max says");
 
 /* An alert that waits for its turn to leave. */

@@ -44,9 +44,8 @@ static const struct ftmb_field total_fields[] = {
 };
 
 static const char *const protocol_flags[] = {
-    "client_is_second", "has_answer", "first_sent",   "second_sent", "passed",
-    "dropped",          "followed",   "syn_answered", "established", "reset",
-    NULL,
+    "client_is_second", "has_answer",   "first_sent",  "second_sent", "passed", "dropped",
+    "followed",         "syn_answered", "established", "reset",       NULL,
 };
 
 static const struct ftmb_field flow_fields[] = {

@@ -49,8 +49,8 @@ static void begin_connection(struct ids_work *work) {
         work->by_client = false;
     }
     if (!is_syn(work->view) || is_answer) {
-        flow->flags |= work->config->picks_up ? IDS_IS_FOLLOWED | IDS_SYN_ANSWERED | IDS_ESTABLISHED
-                                              : 0;
+        flow->flags |=
+            work->config->picks_up ? IDS_IS_FOLLOWED | IDS_SYN_ANSWERED | IDS_ESTABLISHED : 0;
     } else {
         flow->flags |= IDS_IS_FOLLOWED;
     }

@@ -62,8 +62,8 @@ static bool is_equal(const struct ids_threshold *one, const struct ids_threshold
 }
 
 /* The entry, a free one, or that which began longest ago: whose count is the least loss. */
-static struct ids_threshold *find_entry(struct ids_threshold *stripe, uint32_t slots, uint32_t first,
-                                        const struct ids_threshold *key) {
+static struct ids_threshold *find_entry(struct ids_threshold *stripe, uint32_t slots,
+                                        uint32_t first, const struct ids_threshold *key) {
     struct ids_threshold *oldest = &stripe[first & (slots - 1)];
     for (uint32_t probe = 0; probe < PROBES; probe++) {
         struct ids_threshold *entry = &stripe[(first + probe) & (slots - 1)];
@@ -101,8 +101,8 @@ static enum ids_limit_answer answer_of(const struct ids_rule *rule, struct ids_t
 static enum ids_limit_answer count_match(const struct ids_rule *rule, struct ids_threshold *entry,
                                          const struct ids_threshold *key) {
     uint64_t passed_ns = key->start_ns - entry->start_ns;
-    bool is_same = is_equal(entry, key) &&
-                   (key->start_ns < entry->start_ns || passed_ns <= rule->limit_seconds * SECOND_NS);
+    bool is_same = is_equal(entry, key) && (key->start_ns < entry->start_ns ||
+                                            passed_ns <= rule->limit_seconds * SECOND_NS);
     if (!is_same) {
         *entry = *key;
     }
