@@ -139,5 +139,12 @@ class Ids:
     def drops(self) -> dict[str, int]:
         return dict(self.box.drops().get("ids", {}))
 
+    def drain(self) -> None:
+        """Until no more alerts come: of each burst, and each tick alone, only so many can leave."""
+        before = -1
+        while before != len(self.alerts):
+            before = len(self.alerts)
+            self.advance(0.02)
+
     def advance(self, seconds: float) -> None:
         self.take(self.box.advance(seconds))

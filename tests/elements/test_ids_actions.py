@@ -11,7 +11,17 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
-from tests.elements.ids_frames import CLIENT, CLIENT6, SERVER, SERVER6, Conversation, Ids, ether, rule, udp  # fmt: skip
+from tests.elements.ids_frames import (  # fmt: skip
+    CLIENT,
+    CLIENT6,
+    SERVER,
+    SERVER6,
+    Conversation,
+    Ids,
+    ether,
+    rule,
+    udp,
+)
 
 UDP_HEAD = "udp any any -> any any"
 WORKERS = pytest.mark.parametrize("workers", [1, 2, 4])
@@ -161,8 +171,7 @@ def test_more_alerts_than_a_burst_has_room_for_wait_their_turn(make_box, workers
     ids = Ids(make_box, rules, workers)
     everything = bytes(range(97, 117))
     ids.passes(*(udp(everything, sport=7000 + index) for index in range(40)))
-    for _ in range(30):
-        ids.advance(0.05)
+    ids.drain()
     assert ids.sids() == sorted(list(range(1, 21)) * 40)
     assert "worker" not in ids.box.drops()
 
@@ -184,8 +193,7 @@ def test_alerts_leave_exactly_once_over_many_failovers(make_box):
         ids.box.step()
         ids.box.fail_over()
         ids.take(ids.box.run())
-    for _ in range(30):
-        ids.advance(0.05)
+    ids.drain()
     assert sorted(alert["src_port"] for alert in ids.alerts) == list(range(8000, 8360))
 
 
@@ -195,7 +203,7 @@ def test_alerts_leave_exactly_once_over_many_failovers(make_box):
 def test_what_is_no_ip_passes(make_box):
     ids = Ids(make_box, [rule("", 1, "ip any any -> any any")])
     ids.passes(
-        ("inside", bytes(Ether() / ARP())), ("outside", bytes(Ether(type=0x88CC) / b"x" * 9))
+        ("inside", bytes(Ether() / ARP())), ("outside", bytes(Ether(type=0x88CC) / Raw(b"x" * 9)))
     )
     assert ids.sids() == []
 
@@ -224,9 +232,9 @@ def test_wrong_checksums(make_box):
     ]
     ids = Ids(make_box, [rule('content:"attack";', 1, "ip any any -> any any")])
     for frame in right:
-        for place in (len(frame) - 1, 14 + 20 + 20 + 5):
+        for place in (len(frame) - 1, len(frame) - 7):
             wrong = bytearray(frame)
-            wrong[place % len(frame)] ^= 0x40
+            wrong[place] ^= 0x40
             assert ids.send(("inside", bytes(wrong))) == []
     bad_header = bytearray(right[0])
     bad_header[14 + 8] ^= 1

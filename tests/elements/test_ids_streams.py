@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -205,8 +206,7 @@ def test_any_cutting_order_and_repetition_finds_the_same(make_box, seed):
     cuts = sorted({0, len(text), *(chance.randrange(len(text)) for _ in range(15))})
     start = torn.next[0]
     pieces = [
-        torn.segment(0, "A", bytes(text[a:b]), start + a)
-        for a, b in zip(cuts, cuts[1:], strict=False)
+        torn.segment(0, "A", bytes(text[a:b]), start + a) for a, b in itertools.pairwise(cuts)
     ]
     pieces += chance.choices(pieces, k=5)
     chance.shuffle(pieces)
