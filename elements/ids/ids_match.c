@@ -78,7 +78,7 @@ static bool matches_flags(const struct ids_rule *rule, uint8_t flags) {
     case IDS_FLAGS_SOME:
         return (seen & rule->flags_wanted) != 0;
     case IDS_FLAGS_NOT:
-        return seen != rule->flags_wanted;
+        return (seen & rule->flags_wanted) != rule->flags_wanted;
     case IDS_FLAGS_ANY:
         break;
     }
@@ -87,12 +87,12 @@ static bool matches_flags(const struct ids_rule *rule, uint8_t flags) {
 
 /* ---- The flow ---- */
 
+/* Of TCP: what the packets before this one have made of it. */
 static bool is_established(const struct ids_work *work) {
-    if (work->flow == NULL) {
-        return false;
+    if (work->view->key.protocol == FTMB_PROTOCOL_TCP) {
+        return work->was_established;
     }
-    bool is_tcp = work->view->key.protocol == FTMB_PROTOCOL_TCP;
-    return (work->flow->flags & (is_tcp ? IDS_ESTABLISHED : IDS_HAS_ANSWER)) != 0;
+    return work->flow != NULL && (work->flow->flags & IDS_HAS_ANSWER) != 0;
 }
 
 static bool matches_flow(const struct ids_work *work, uint8_t words) {

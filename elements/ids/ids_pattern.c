@@ -251,25 +251,34 @@ static bool build_items(struct ids_reader *reader, struct ids_draft *draft, stru
 static bool is_placed(const struct ids_draft *draft) {
     for (uint32_t index = 0; index < draft->item_count; index++) {
         const struct ids_item *item = &draft->items[index];
-        if (item->has_offset || item->has_depth || item->starts || item->ends) {
+        if (item->has_offset || item->has_depth || item->starts) {
             return true;
         }
     }
     return false;
 }
 
-/* As Suricata does: what asks of a packet's header, or for none of a stream, is looked for in
- * packets; what has a place in its payload in both; all else in the stream. */
+static bool has_end(const struct ids_draft *draft) {
+    for (uint32_t index = 0; index < draft->item_count; index++) {
+        if (draft->items[index].ends) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As Suricata does: what asks of a packet's header or end, or for none of a stream, is looked for
+ * in packets; what has a place in its payload in both; all else in the stream. */
 static bool choose_places(struct ids_reader *reader, struct ids_draft *draft) {
     struct ids_rule *rule = &draft->rule;
     bool is_plain_flow = (rule->flow & ~(IDS_FLOW_TO_SERVER | IDS_FLOW_TO_CLIENT)) == 0;
     bool asks_of_packet = rule->size.is_set || rule->flags_mode != IDS_FLAGS_ANY ||
-                          (rule->flow & IDS_FLOW_NO_STREAM) != 0;
+                          (rule->flow & IDS_FLOW_NO_STREAM) != 0 || has_end(draft);
     bool has_stream = rule->protocol == IDS_PROTOCOL_TCP || rule->protocol == IDS_PROTOCOL_IP;
     if ((rule->flow & IDS_FLOW_ONLY_STREAM) != 0) {
         if (asks_of_packet || draft->item_count == 0 || !has_stream) {
             return ids_refuse(reader, "only_stream needs tcp or ip and a content, and excludes "
-                                      "dsize and flags");
+                                      "dsize, flags and endswith");
         }
         rule->places = IDS_IN_STREAM;
         return true;
@@ -280,10 +289,8 @@ static bool choose_places(struct ids_reader *reader, struct ids_draft *draft) {
         rule->places |= !asks_of_packet && has_stream ? IDS_IN_STREAM : 0;
         return true;
     }
-    bool is_of_addresses = !asks_of_packet && is_plain_flow && rule->source_ports.count == 0 &&
-                           rule->destination_ports.count == 0 && !rule->type.is_set &&
-                           !rule->code.is_set;
-    rule->places = is_of_addresses ? IDS_FIRST_PACKETS : IDS_IN_PACKET;
+    bool is_of_ends = !asks_of_packet && is_plain_flow && !rule->type.is_set && !rule->code.is_set;
+    rule->places = is_of_ends ? IDS_FIRST_PACKETS : IDS_IN_PACKET;
     return true;
 }
 

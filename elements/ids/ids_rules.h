@@ -99,9 +99,10 @@ enum ids_flags_mode {
 
 /* Where a rule's parts are looked for. */
 enum ids_place {
-    IDS_IN_STREAM = 1U << 0,     /* TCP's bytes in order */
-    IDS_IN_PACKET = 1U << 1,     /* each packet's payload alone */
-    IDS_FIRST_PACKETS = 1U << 2, /* asks of addresses alone: the first packet each way of a flow */
+    IDS_IN_STREAM = 1U << 0, /* TCP's bytes in order */
+    IDS_IN_PACKET = 1U << 1, /* each packet's payload alone */
+    IDS_FIRST_PACKETS =
+        1U << 2, /* asks of addresses and ports alone: the first packet each way of a flow */
 };
 
 struct ids_rule {

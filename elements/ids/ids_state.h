@@ -151,10 +151,11 @@ struct ids_work {
     struct ids_flow *flow; /* NULL: there was no place */
     enum ids_database database;
     bool by_client;
-    bool is_first;  /* of its flow and direction */
-    bool in_stream; /* bytes of its stream were looked at */
-    bool is_alone;  /* its payload was, as a stream of its own */
-    bool is_loaded; /* what is known of the stream is in the scanner */
+    bool is_first;        /* of its flow and direction */
+    bool was_established; /* before this packet, a TCP connection */
+    bool in_stream;       /* bytes of its stream were looked at */
+    bool is_alone;        /* its payload was, as a stream of its own */
+    bool is_loaded;       /* what is known of the stream is in the scanner */
 };
 
 /* ---- Flows (ids_flow.c) ---- */

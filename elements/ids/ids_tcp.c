@@ -95,6 +95,7 @@ static void follow_connection(struct ids_work *work) {
     if (work->flow == NULL) {
         return;
     }
+    work->was_established = (work->flow->flags & IDS_ESTABLISHED) != 0;
     if (is_beginning) {
         begin_connection(work);
     } else if (is_syn(view)) {

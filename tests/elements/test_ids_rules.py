@@ -129,7 +129,7 @@ def test_flags(make_box):
     talk = Conversation()
     for flags, expected in (
         ("S", [1, 6]),
-        ("SA", [2, 3, 5, 6]),
+        ("SA", [2, 3, 6]),
         ("A", [3, 5]),
         ("FA", [3, 4, 5]),
         ("R", [4, 5]),
@@ -221,19 +221,37 @@ def test_flowbits(make_box, workers):
         assert ids.sids() == expected, words
 
 
-def test_rules_of_addresses_alone_are_asked_once_each_way(make_box):
+def test_rules_of_addresses_and_ports_alone_are_asked_once_each_way(make_box):
     ids = Ids(make_box, [
         rule("", 1, "ip any any -> any any"), rule("", 2, f"ip {SERVER} any -> any any"),
-        rule("", 3, "udp any any -> any 53"),
+        rule("", 3, "udp any any -> any 53"), rule("dsize:1;", 4, "udp any any -> any 53"),
     ])  # fmt: skip
     for sent, expected in (
-        (udp(b"a"), [1, 3]),
-        (udp(b"a"), [3]),
+        (udp(b"a"), [1, 3, 4]),
+        (udp(b"a"), [4]),
         (udp(b"a", side=1), [1, 2]),
         (udp(b"a", side=1), []),
     ):
         ids.passes(sent)
         assert ids.sids() == expected
+
+
+def test_the_end_of_a_payload_is_that_of_a_packet(make_box):
+    ids = Ids(make_box, [rule('content:"end"; endswith;', 1), rule('pcre:"/end$/";', 2)])
+    talk = Conversation()
+    ids.passes(*talk.open(), talk.client(b"the end"))
+    assert ids.sids() == [1]
+    ids.passes(talk.client(b"of this end", "FPA"))
+    assert ids.sids() == [1, 2]  # the stream ends here
+
+
+def test_a_connection_is_established_behind_its_handshake(make_box):
+    ids = Ids(make_box, [rule("flow:established;", 1)])
+    talk = Conversation()
+    ids.passes(*talk.open())
+    assert ids.sids() == []
+    ids.passes(talk.client(b"a"), talk.segment(1, "A"))
+    assert ids.sids() == [1, 1]
 
 
 def test_a_rule_begins_anew_after_it_matched(make_box):
