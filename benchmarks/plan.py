@@ -22,7 +22,7 @@ from benchmarks import (
     throughput,
 )
 
-ELEMENTS = ("forward", "monitor", "nat", "firewall", "load_balancer")
+ELEMENTS = ("forward", "monitor", "nat", "firewall", "load_balancer", "ids")
 MATRIX = (
     *((element, flows) for flows in (10_000, 1_000_000) for element in ELEMENTS),
     *(("nat", flows) for flows in (1_000, 100_000, 10_000_000)),
