@@ -41,7 +41,7 @@ endif
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CORE_FLAGS := -std=gnu11 -D_GNU_SOURCE -march=$(MARCH) $(OPTIMIZE) -g -fPIC -pthread -MMD -MP $(WARNINGS) \
-	-Inative -Inative/include -Ielements $(shell pkg-config --cflags libhs)
+	-Inative -Inative/include -Ielements
 
 PROTOCOL_SOURCES := $(filter-out native/port/dpdk_%.c native/simulator/%.c,$(wildcard native/*/*.c)) \
 	$(wildcard elements/*.c elements/*/*.c)

@@ -6,6 +6,7 @@
  * that stand before it.
  */
 #include <arpa/inet.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,87 +45,89 @@ void ids_alert_add(struct ids_work *work, uint32_t rule) {
 
 /* ---- Lines ---- */
 
-static void write_address(const struct ids_address *address, uint8_t version, char *text) {
+struct line {
+    char text[OWN_SIZE_MAX + IDS_JSON_RULE_SIZE_MAX];
+    uint32_t length;
+};
+
+static void put(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct line *line, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    line->length += (uint32_t)vsnprintf(line->text + line->length,
+                                        sizeof(line->text) - line->length, format, arguments);
+    va_end(arguments);
+}
+
+static void put_address(struct line *line, const char *name, const struct ids_address *address,
+                        uint8_t version) {
+    char text[INET6_ADDRSTRLEN];
     uint8_t bytes[16];
     for (uint32_t index = 0; index < 8; index++) {
         bytes[index] = (uint8_t)(address->high >> (56 - 8 * index));
         bytes[8 + index] = (uint8_t)(address->low >> (56 - 8 * index));
     }
     inet_ntop(version == 4 ? AF_INET : AF_INET6, version == 4 ? bytes + 12 : bytes, text,
-              INET6_ADDRSTRLEN);
+              sizeof(text));
+    put(line, "\"%s\":\"%s\",", name, text);
 }
 
-static const char *protocol_name(uint8_t protocol, char *number) {
-    switch (protocol) {
+static void put_protocol(struct line *line, const struct ids_alert *alert) {
+    switch (alert->protocol) {
     case FTMB_PROTOCOL_TCP:
-        return "TCP";
+        put(line, "\"proto\":\"TCP\"");
+        return;
     case FTMB_PROTOCOL_UDP:
-        return "UDP";
+        put(line, "\"proto\":\"UDP\"");
+        return;
     case FTMB_PROTOCOL_ICMP:
-        return "ICMP";
     case FTMB_PROTOCOL_ICMPV6:
-        return "IPv6-ICMP";
+        put(line, "\"proto\":\"%s\",\"icmp_type\":%u,\"icmp_code\":%u",
+            alert->version == 4 ? "ICMP" : "IPv6-ICMP", alert->source_port,
+            alert->destination_port);
+        return;
     default:
-        sprintf(number, "%03u", protocol);
-        return number;
+        put(line, "\"proto\":\"%03u\"", alert->protocol);
     }
 }
 
-static uint32_t write_ends(const struct ids_alert *alert, char *line) {
-    char source[INET6_ADDRSTRLEN];
-    char destination[INET6_ADDRSTRLEN];
-    char number[8];
-    const char *protocol = protocol_name(alert->protocol, number);
-    bool has_ports = alert->protocol == FTMB_PROTOCOL_TCP || alert->protocol == FTMB_PROTOCOL_UDP;
-    write_address(&alert->source, alert->version, source);
-    write_address(&alert->destination, alert->version, destination);
-    if (has_ports) {
-        return (uint32_t)sprintf(line,
-                                 "\"src_ip\":\"%s\",\"src_port\":%u,\"dest_ip\":\"%s\","
-                                 "\"dest_port\":%u,\"proto\":\"%s\"",
-                                 source, alert->source_port, destination, alert->destination_port,
-                                 protocol);
-    }
-    uint32_t length =
-        (uint32_t)sprintf(line, "\"src_ip\":\"%s\",\"dest_ip\":\"%s\",\"proto\":\"%s\"", source,
-                          destination, protocol);
-    if (ids_is_icmp(alert->protocol)) {
-        length += (uint32_t)sprintf(line + length, ",\"icmp_type\":%u,\"icmp_code\":%u",
-                                    alert->source_port, alert->destination_port);
-    }
-    return length;
-}
-
-static uint32_t write_line(const struct ids_rules *rules, const struct ids_alert *alert,
-                           char *line) {
+static void put_alert(struct line *line, const struct ids_rules *rules,
+                      const struct ids_alert *alert) {
     const struct ids_rule *rule = &rules->rules[alert->rule];
-    uint32_t length = (uint32_t)sprintf(line, "\"event_type\":\"alert\",");
+    bool has_ports = alert->protocol == FTMB_PROTOCOL_TCP || alert->protocol == FTMB_PROTOCOL_UDP;
+    put(line, "\"event_type\":\"alert\",");
     if (alert->has_flow) {
-        length += (uint32_t)sprintf(line + length, "\"flow_id\":%llu,",
-                                    (unsigned long long)alert->flow_id);
+        put(line, "\"flow_id\":%llu,", (unsigned long long)alert->flow_id);
     }
-    length += write_ends(alert, line + length);
-    return length + (uint32_t)sprintf(line + length, ",\"alert\":{\"action\":\"%s\",%s}}",
-                                      rule->action == IDS_ACTION_DROP ? "blocked" : "allowed",
-                                      ids_text(rules, rule->alert));
+    put_address(line, "src_ip", &alert->source, alert->version);
+    if (has_ports) {
+        put(line, "\"src_port\":%u,", alert->source_port);
+    }
+    put_address(line, "dest_ip", &alert->destination, alert->version);
+    if (has_ports) {
+        put(line, "\"dest_port\":%u,", alert->destination_port);
+    }
+    put_protocol(line, alert);
+    put(line, ",\"alert\":{\"action\":\"%s\",%s}}",
+        rule->action == IDS_ACTION_DROP ? "blocked" : "allowed", ids_text(rules, rule->alert));
 }
 
 void ids_alerts_send(struct ftmb_context *context) {
     const struct ids_config *config = context->config;
     struct ids_state *state = context->state;
     const struct ids_alert *alerts = ids_at(state, state->alerts);
-    char line[OWN_SIZE_MAX + IDS_JSON_RULE_SIZE_MAX];
     for (uint32_t room = state->alert_count == 0 ? 0 : ftmb_emit_room(context);
          room != 0 && state->alert_count != 0; room--) {
         const struct ids_alert *alert = &alerts[state->alert_first];
-        uint32_t length = write_line(config->rules, alert, line);
+        struct line line = {.length = 0};
+        put_alert(&line, config->rules, alert);
         struct ftmb_packet *packet =
-            ftmb_emit(context, (uint16_t)(TIME_SIZE + length), config->alerts);
+            ftmb_emit(context, (uint16_t)(TIME_SIZE + line.length), config->alerts);
         if (packet == NULL) {
             return;
         }
         memcpy(packet->data, &alert->time_ns, TIME_SIZE);
-        memcpy(packet->data + TIME_SIZE, line, length);
+        memcpy(packet->data + TIME_SIZE, line.text, line.length);
         state->alert_first =
             state->alert_first + 1 == config->alerts_max ? 0 : state->alert_first + 1;
         state->alert_count--;

@@ -12,7 +12,7 @@
 #ifndef IDS_ENGINE_H
 #define IDS_ENGINE_H
 
-#include <hs.h>
+#include <hs/hs.h>
 
 #include "ids/ids_rules.h"
 

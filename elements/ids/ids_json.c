@@ -19,12 +19,13 @@ static uint32_t put_string(char *json, const char *text) {
 
 uint32_t ids_json_rule(const struct ids_draft *draft, char *json) {
     const struct ids_rule *rule = &draft->rule;
-    uint32_t length = (uint32_t)sprintf(json,
-                                        "\"gid\":%u,\"signature_id\":%u,\"rev\":%u,"
-                                        "\"signature\":",
-                                        rule->gid, rule->sid, rule->revision);
+    size_t room = IDS_JSON_RULE_SIZE_MAX;
+    uint32_t length = (uint32_t)snprintf(
+        json, room, "\"gid\":%u,\"signature_id\":%u,\"rev\":%u,\"signature\":", rule->gid,
+        rule->sid, rule->revision);
     length += put_string(json + length, draft->message);
-    length += (uint32_t)sprintf(json + length, ",\"category\":");
+    length += (uint32_t)snprintf(json + length, room - length, ",\"category\":");
     length += put_string(json + length, draft->category);
-    return length + (uint32_t)sprintf(json + length, ",\"severity\":%u", rule->priority);
+    return length +
+           (uint32_t)snprintf(json + length, room - length, ",\"severity\":%u", rule->priority);
 }

@@ -239,7 +239,7 @@ static bool check_item(struct ids_reader *reader, struct ids_item *item) {
         return ids_refuse(reader, "a content has distance or within, and offset, depth or "
                                   "startswith");
     }
-    if (item->starts && (item->has_offset || item->has_depth)) {
+    if (item->starts && (item->offset != 0 || item->has_depth)) {
         return ids_refuse(reader, "a content has startswith, and offset or depth");
     }
     if ((item->has_depth && item->depth < item->length) ||

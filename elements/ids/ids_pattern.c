@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hs.h>
+#include <hs/hs.h>
 
 #include "ids/ids_json.h"
 #include "ids/ids_rules.h"

@@ -42,32 +42,38 @@ int ids_shared_create(struct ftmb_arena *arena, const struct ids_config *config,
     return 0;
 }
 
-static struct ids_threshold key_of(const struct ids_view *view, uint32_t number,
-                                   const struct ids_rule *rule) {
-    struct ids_threshold key = {.rule = number + 1, .start_ns = view->packet->time_ns};
+/* Who a match is counted for, and when. */
+struct match {
+    struct ids_address by, of; /* source and destination, as far as they are tracked */
+    uint64_t time_ns;
+    uint32_t rule;
+};
+
+static struct match match_of(const struct ids_view *view, uint32_t number,
+                             const struct ids_rule *rule) {
+    struct match match = {.rule = number + 1, .time_ns = view->packet->time_ns};
     if (rule->limit_track == IDS_TRACK_SOURCE || rule->limit_track == IDS_TRACK_BOTH) {
-        key.source = view->key.ends[view->sender];
+        match.by = view->key.ends[view->sender];
     }
     if (rule->limit_track == IDS_TRACK_DESTINATION || rule->limit_track == IDS_TRACK_BOTH) {
-        key.destination = view->key.ends[view->sender ^ 1];
+        match.of = view->key.ends[view->sender ^ 1];
     }
-    return key;
+    return match;
 }
 
-static bool is_equal(const struct ids_threshold *one, const struct ids_threshold *other) {
-    return one->rule == other->rule && one->source.low == other->source.low &&
-           one->source.high == other->source.high &&
-           one->destination.low == other->destination.low &&
-           one->destination.high == other->destination.high;
+static bool is_of(const struct ids_threshold *entry, const struct match *match) {
+    return entry->rule == match->rule && entry->source.low == match->by.low &&
+           entry->source.high == match->by.high && entry->destination.low == match->of.low &&
+           entry->destination.high == match->of.high;
 }
 
 /* The entry, a free one, or that which began longest ago: whose count is the least loss. */
 static struct ids_threshold *find_entry(struct ids_threshold *stripe, uint32_t slots,
-                                        uint32_t first, const struct ids_threshold *key) {
+                                        uint32_t first, const struct match *match) {
     struct ids_threshold *oldest = &stripe[first & (slots - 1)];
     for (uint32_t probe = 0; probe < PROBES; probe++) {
         struct ids_threshold *entry = &stripe[(first + probe) & (slots - 1)];
-        if (is_equal(entry, key)) {
+        if (is_of(entry, match)) {
             return entry;
         }
         if (entry->rule == 0 || (oldest->rule != 0 && entry->start_ns < oldest->start_ns)) {
@@ -99,12 +105,15 @@ static enum ids_limit_answer answer_of(const struct ids_rule *rule, struct ids_t
 
 /* Counts this match: in the time that runs, or as the first of a new one. */
 static enum ids_limit_answer count_match(const struct ids_rule *rule, struct ids_threshold *entry,
-                                         const struct ids_threshold *key) {
-    uint64_t passed_ns = key->start_ns - entry->start_ns;
-    bool is_same = is_equal(entry, key) && (key->start_ns < entry->start_ns ||
-                                            passed_ns <= rule->limit_seconds * SECOND_NS);
+                                         const struct match *match) {
+    uint64_t passed_ns = match->time_ns - entry->start_ns;
+    bool is_same = is_of(entry, match) && (match->time_ns < entry->start_ns ||
+                                           passed_ns <= rule->limit_seconds * SECOND_NS);
     if (!is_same) {
-        *entry = *key;
+        *entry = (struct ids_threshold){.start_ns = match->time_ns,
+                                        .source = match->by,
+                                        .destination = match->of,
+                                        .rule = match->rule};
     }
     entry->count += entry->count != UINT32_MAX;
     return answer_of(rule, entry);
@@ -113,9 +122,9 @@ static enum ids_limit_answer count_match(const struct ids_rule *rule, struct ids
 enum ids_limit_answer ids_threshold_ask(struct ftmb_context *context, const struct ids_view *view,
                                         uint32_t number, const struct ids_rule *rule) {
     struct ids_shared *shared = context->shared;
-    struct ids_threshold key = key_of(view, number, rule);
-    uint64_t hash = hash_table_hash(key.source.low, key.source.high, shared->seed + number);
-    hash = hash_table_hash(key.destination.low, key.destination.high, hash);
+    struct match match = match_of(view, number, rule);
+    uint64_t hash = hash_table_hash(match.by.low, match.by.high, shared->seed + number);
+    hash = hash_table_hash(match.of.low, match.of.high, hash);
     uint32_t index = (uint32_t)hash & (shared->stripes - 1);
     struct ids_threshold *table = (void *)((uint8_t *)shared + shared->table_offset);
     struct ids_threshold *stripe = table + (size_t)index * shared->slots_per_stripe;
@@ -123,8 +132,8 @@ enum ids_limit_answer ids_threshold_ask(struct ftmb_context *context, const stru
         ftmb_shared_at((void *)((uint8_t *)shared + shared->variables_offset), index);
     ftmb_shared_acquire(context, variable);
     struct ids_threshold *entry =
-        find_entry(stripe, shared->slots_per_stripe, (uint32_t)(hash >> 32), &key);
-    enum ids_limit_answer answer = count_match(rule, entry, &key);
+        find_entry(stripe, shared->slots_per_stripe, (uint32_t)(hash >> 32), &match);
+    enum ids_limit_answer answer = count_match(rule, entry, &match);
     ftmb_shared_release(context, variable);
     return answer;
 }

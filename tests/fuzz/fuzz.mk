@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_COVERAGE := -fprofile-instr-generate -fcoverage-mapping
 FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -pthread -MMD -MP -Wall -Wextra -Werror \
-	-Inative -Inative/include -Ielements -Itests/fuzz $(shell pkg-config --cflags libhs)
+	-Inative -Inative/include -Ielements -Itests/fuzz
 FUZZ_SOURCES := $(CORE_SOURCES) tests/fuzz/fuzz_box.c tests/fuzz/fuzz_traffic.c
 FUZZ_OBJECTS := $(FUZZ_SOURCES:%.c=$(FUZZ_BUILD)/%.o)
 
