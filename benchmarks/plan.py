@@ -22,7 +22,7 @@ from benchmarks import (
     throughput,
 )
 
-ELEMENTS = ("forward", "monitor", "nat", "firewall", "load_balancer", "limiter")
+ELEMENTS = ("forward", "monitor", "nat", "firewall", "load_balancer", "limiter", "ids")
 BY_PAYLOAD = ("wan_optimizer",)  # what it costs depends on what the payloads are
 MATRIX = (
     *((element, flows) for flows in (10_000, 1_000_000) for element in ELEMENTS),

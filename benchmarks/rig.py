@@ -101,7 +101,8 @@ class Rig:
         self.protected = protected
         self.workers = workers
         self.traffic = traffic
-        self.pipeline = Pipeline([{"element": element, "options": options}], PORTS, workers)
+        ports = PORTS + [options[name] for name in ("alerts",) if name in options]
+        self.pipeline = Pipeline([{"element": element, "options": options}], ports, workers)
         sizes = (size * MEBIBYTE for size in (input_mib, ACCESS_MIB, OUTPUT_MIB))
         shares = protected and idle == "spin" and self.cores.standby == self.cores.loggers
         logger_idle, standby_idle = ("yield", "yield") if shares else (idle, idle)
@@ -114,6 +115,9 @@ class Rig:
         self.sink = GeneratorPort(bytearray(1), 0, samples)
         self.logger.add_port("inside", self.source.base())
         self.logger.add_port("outside", self.sink.base())
+        self.journals = [GeneratorPort(bytearray(1), 0) for _ in ports[len(PORTS) :]]
+        for name, journal in zip(ports[len(PORTS) :], self.journals, strict=True):
+            self.logger.add_port(name, journal.base())
         self.logger.open_ports()
         self.master = self._process(1)
         self.logger.change_master(self.master_peer)

@@ -37,6 +37,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "prefixes": ["10.0.0.0/8 upload 1000G burst 1G"],
         "hosts_max": 1 << 20,
     },
+    "ids": {
+        "inside": "inside",
+        "outside": "outside",
+        "alerts": "alerts",
+        "rules": [
+            'alert udp any any -> any 53 (content:"|05|virus|07|example|00|"; nocase; sid:1;)',
+            'alert udp any any -> any any (content:"beacon"; content:"|00 01|"; within:9; sid:2;)',
+            'alert tcp any any -> any any (content:"/etc/passwd"; flow:established; sid:3;)',
+            'alert ip any any -> any any (pcre:"/cmd=[a-z]{8,}\\.exe/i"; sid:4;)',
+            'drop udp any any -> any 69 (content:"|00 01|"; startswith; sid:5;)',
+        ],
+        "flows_max": 1 << 21,
+    },
     "load_balancer": {
         "clients": "inside",
         "servers": "outside",
@@ -73,6 +86,8 @@ def options_of(element: str, flow_count: int) -> dict[str, Any]:
         options |= {"external": MANY_EXTERNAL, "sessions_max": sessions}
     if element == "firewall" and flow_count > options["flows_max"]:
         options |= {"flows_max": SESSIONS_MAX, "pending_max": SESSIONS_MAX}
+    if element == "ids" and flow_count > options["flows_max"]:
+        options |= {"flows_max": SESSIONS_MAX}
     if element == "load_balancer" and flow_count > options["connections_max"]:
         options |= {"connections_max": SESSIONS_MAX}
     return options

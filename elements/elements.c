@@ -3,6 +3,7 @@
 
 extern const struct ftmb_element_class firewall_class;
 extern const struct ftmb_element_class forward_class;
+extern const struct ftmb_element_class ids_class;
 extern const struct ftmb_element_class load_balancer_class;
 extern const struct ftmb_element_class limiter_class;
 extern const struct ftmb_element_class monitor_class;
@@ -14,6 +15,7 @@ extern const struct ftmb_element_class wan_optimizer_class;
 static const struct ftmb_element_class *const elements[] = {
     &firewall_class,
     &forward_class,
+    &ids_class,
     &load_balancer_class,
     &limiter_class,
     &monitor_class,

@@ -78,7 +78,7 @@ $(NATIVE_BUILD)/simulator/%.o: %.c
 
 $(SIMULATOR): $(SIMULATOR_OBJECTS)
 	@echo "  link    $@"
-	@$(CC) $(CORE_FLAGS) -o $@ $(SIMULATOR_OBJECTS) -lpcap
+	@$(CC) $(CORE_FLAGS) -o $@ $(SIMULATOR_OBJECTS) -lpcap -lhs
 
 $(NATIVE_BUILD)/native/port/dpdk_%.o: native/port/dpdk_%.c
 	@mkdir -p $(@D)

@@ -16,7 +16,9 @@ stamps=build/setup
 
 packages=(
     # the native build; libdpdk-dev brings every poll-mode driver
-    build-essential pkg-config libdpdk-dev libpcap-dev libxxhash-dev python3-dev python3-venv
+    # (libhyperscan-dev: finding many patterns at once, in elements/ids)
+    build-essential pkg-config libdpdk-dev libpcap-dev libxxhash-dev libhyperscan-dev python3-dev
+    python3-venv
     # lint, sanitizers and fuzzing
     clang clang-format libclang-rt-14-dev llvm
     # the programs that the drill sends through the middlebox

@@ -39,7 +39,7 @@ HEADERS = {
     ],
     "dpdk": ["port/dpdk_port.h"],
 }
-LIBRARIES = {"core": "libpcap", "dpdk": "libdpdk"}
+LIBRARIES = {"core": ["libpcap", "libhs"], "dpdk": ["libdpdk"]}
 # What is visible of a library: elements that are loaded are bound to the core's interface.
 VISIBLE = {"core": [f"-Wl,--version-script={ROOT / 'native/host/interface.map'}"], "dpdk": []}
 DECLARATIONS = {"core": ["core", "pktgen"], "dpdk": ["dpdk"]}
@@ -54,7 +54,7 @@ def build(name: str, build_folder: Path, into: Path) -> None:
     builder = cffi.FFI()
     for part in DECLARATIONS[name]:
         builder.cdef((ROOT / f"native/include/ftmb_{part}.cdef.h").read_text())
-    libraries = pkg_config("--libs", LIBRARIES[name])
+    libraries = pkg_config("--libs", *LIBRARIES[name])
     builder.set_source(
         f"ftmb._native._{name}",
         "".join(f'#include "{header}"\n' for header in HEADERS[name]),

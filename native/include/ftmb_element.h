@@ -68,6 +68,8 @@ void ftmb_drop(struct ftmb_context *context, struct ftmb_packet *packet, uint32_
  * NULL when the record has no room left (FTMB_BURST_MAX in one burst): counted by the runtime.
  */
 struct ftmb_packet *ftmb_emit(struct ftmb_context *context, uint16_t length, uint8_t port_out);
+/* How many more may be made now. */
+uint32_t ftmb_emit_room(const struct ftmb_context *context);
 
 /*
  * Shared state: take the variable, read and write what it guards, release it. A worker holds at

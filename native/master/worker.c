@@ -399,6 +399,11 @@ void ftmb_drop(struct ftmb_context *context, struct ftmb_packet *packet, uint32_
     worker->state->drops[worker->stage][reason % FTMB_DROP_REASONS_MAX]++;
 }
 
+uint32_t ftmb_emit_room(const struct ftmb_context *context) {
+    const struct worker *worker = (const struct worker *)(const void *)context;
+    return FTMB_BURST_MAX - worker->builder.emitted_count;
+}
+
 struct ftmb_packet *ftmb_emit(struct ftmb_context *context, uint16_t length, uint8_t port_out) {
     struct worker *worker = worker_of(context);
     struct record_builder *builder = &worker->builder;

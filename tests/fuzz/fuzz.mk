@@ -31,7 +31,7 @@ $(FUZZ_BUILD)/%.o: %.c tests/fuzz/fuzz.mk
 
 $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/tests/fuzz/%_fuzzer.o $(FUZZ_OBJECTS)
 	@echo "  fuzzer  $@"
-	@clang -pthread -fsanitize=fuzzer $(FUZZ_SANITIZERS) $^ -lpcap -o $@
+	@clang -pthread -fsanitize=fuzzer $(FUZZ_SANITIZERS) $^ -lpcap -lhs -o $@
 
 .SECONDARY: $(FUZZ_OBJECTS) $(FUZZ_TARGETS:%=$(FUZZ_BUILD)/tests/fuzz/%_fuzzer.o)
 -include $(FUZZ_OBJECTS:.o=.d) $(FUZZ_TARGETS:%=$(FUZZ_BUILD)/tests/fuzz/%_fuzzer.d)

@@ -89,6 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         if (strcmp(element->name, "nat") == 0) {
             use_nat(config, workers);
         }
+        if (element->release_config != NULL) {
+            element->release_config(config);
+        }
         free(config);
     }
     return 0;

@@ -30,6 +30,8 @@ INPUT_TIMEOUT_S = 60
 AIMS = {
     "configuration": ["ftmb/configuration/*.py"],
     "firewall": ["elements/firewall/*.c"],
+    "ids": ["elements/ids/*.c"],
+    "ids_rules": ["elements/ids/ids_parse*.c", "elements/ids/ids_pattern.c"],
     "load_balancer": ["elements/load_balancer/*.c"],
     "messages": ["ftmb/processes/logger.py", "ftmb/processes/messages.py"],
     "nat": ["elements/nat/*.c"],
