@@ -18,10 +18,12 @@ from pydantic_core import ErrorDetails
 from ftmb.configuration.model import Configuration
 from ftmb.configuration.modules import resolve_modules
 from ftmb.configuration.positions import Path, key_lines, line_of
+from ftmb.configuration.prepared import prepare_elements
 from ftmb.configuration.relations import Problem, relation_problems, unknown
 from ftmb.errors import ConfigurationError
 
 SHOWN_LENGTH_MAX = 60
+_NUMBER = re.compile(r"(?<=:)([0-9]{1,9})(?=:)")
 _SYNTAX_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 _TYPE_WORDS = {
@@ -79,7 +81,8 @@ def load_as(kind: Kind[Model], path: str | FilePath) -> Model:
 
 
 def parse(text: str, file: str = "configuration") -> Configuration:
-    """Checks a box's TOML text; `file` is what the problems are reported under."""
+    """Checks a box's TOML text; `file` is what the problems are reported under, and where names
+    of other files in it begin."""
     return parse_as(BOX, text, file)
 
 
@@ -101,7 +104,7 @@ def parse_as(kind: Kind[Model], text: str, file: str, folder: FilePath = FilePat
 
     if too_large := _too_large_numbers(data):
         raise ConfigurationError(_rendered(too_large, place_of))
-    return check_data(kind, data, place_of, folder)
+    return check_data(kind, data, place_of, FilePath(file).parent)
 
 
 def from_data(data: dict[str, Any]) -> Configuration:
@@ -112,10 +115,14 @@ def from_data(data: dict[str, Any]) -> Configuration:
 def check_data(
     kind: Kind[Model], data: dict[str, Any], place_of: Any, folder: FilePath = FilePath()
 ) -> Model:
-    """Checks data as it comes out of TOML; `place_of` tells where a path of it stands. Files that
-    it names are relative to `folder`, and what they say is put in the place of their names."""
-    problems: list[Problem] = [*kind.resolve(data, folder)]
+    """Checks data as it comes out of TOML; `place_of` tells where a path of it stands, `folder`
+    where names of other files in it begin."""
+    problems: list[Problem] = []
     configuration = None
+    notes: tuple[str, ...] = ()
+    if kind.model is Configuration:
+        prepared = prepare_elements(data, folder)
+        data, problems, notes = prepared.data, prepared.problems, prepared.notes
     try:
         configuration = kind.model.model_validate(data)
     except ValidationError as error:
@@ -123,16 +130,19 @@ def check_data(
     problems += kind.relations(data)
     if configuration is None or problems:
         raise ConfigurationError(_rendered(problems, place_of))
+    if isinstance(configuration, Configuration):
+        configuration.take_notes(notes)
     return configuration
 
 
 def _rendered(problems: list[Problem], place_of: Any) -> list[str]:
-    def line_number(text: str) -> tuple[int, str]:
-        match = re.search(r":(\d+): ", text)
-        return (int(match[1]) if match else 0, text)
+    """In order of lines, also of those that messages name."""
+
+    def numbered(text: str) -> list[str | int]:
+        return [int(part) if index % 2 else part for index, part in enumerate(_NUMBER.split(text))]
 
     texts = {f"{place_of(path)}: {_name_of(path)}: {message}" for path, message in problems}
-    return sorted(texts, key=line_number)
+    return sorted(texts, key=numbered)
 
 
 def _name_of(path: Path) -> str:

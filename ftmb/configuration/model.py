@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     StringConstraints,
 )
 
@@ -175,6 +176,11 @@ class Configuration(_Table):
     heartbeat: Heartbeat = Heartbeat()
     memory: Memory = Memory()
     metrics: Metrics = Metrics()
+    _notes: tuple[str, ...] = PrivateAttr(default=())
+
+    def take_notes(self, notes: tuple[str, ...]) -> None:
+        """What whoever runs the box should see of how its elements' options were prepared."""
+        self._notes = notes
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that the processes of the box read: JSON types only."""
@@ -182,8 +188,8 @@ class Configuration(_Table):
 
         plain = self.model_dump(mode="json", by_alias=True)
         plain["ports"] = plain.pop("port")
-        plain["pipeline"] = [_plain_element(table) for table in plain.pop("element")]
-        plain["paths"] = plain.pop("path")
-        for path in plain["paths"]:
-            path["program"] = None if path["match"] is None else compile_filter(path["match"])
+        plain["pipeline"] = [
+            {"element": table.pop("element"), "options": table} for table in plain.pop("element")
+        ]
+        plain["notes"] = list(self._notes)
         return plain
