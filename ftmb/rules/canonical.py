@@ -123,7 +123,7 @@ class _Reader:
 
     def _checked(self, name: str, text: str) -> str:
         if name in self.seen and name not in keywords.REPEATED:
-            raise malformed("stands twice")
+            raise Refused(f"{name} more than once", "a rule has one of it")
         self.seen.add(name)
         if {"threshold", "detection_filter"} <= self.seen:
             raise malformed("threshold and detection_filter exclude one another")
@@ -187,10 +187,8 @@ def read_rule(text: str, context: Context) -> tuple[CanonicalRule | None, list[P
     if "sid" not in reader.identity:
         reader.problems.append(Problem(MALFORMED, "a rule needs a sid"))
     sid = reader.number("sid", keywords.NUMBER_MAX, 0, 1)
-    gid, rev = (
-        reader.number(name, keywords.NUMBER_MAX, initial)
-        for name, initial in (("gid", 1), ("rev", 0))
-    )
+    gid = reader.number("gid", keywords.NUMBER_MAX, 1)
+    rev = reader.number("rev", keywords.NUMBER_MAX, 0, 1)
     shown, unknown_class = reader.shown()
     numbers = [f"sid:{sid};", f"gid:{gid};", f"rev:{rev};"]
     parts = [*shown, *reader.options, *([found] if found else []), *numbers]

@@ -98,7 +98,7 @@ def _show_addresses(ranges: Ranges) -> Iterator[str]:
 
 def _parse_ports(word: str) -> Ranges:
     match = _PORT_RANGE.fullmatch(word)
-    if match is None or not (match[1] or match[3]):
+    if match is None or not word:
         raise malformed(f"'{word}' is no port or range of ports")
     first = int(match[1] or 0)
     last = int(match[3] or PORT_MAX) if match[2] else first
@@ -153,7 +153,7 @@ class Variables:
         try:
             return choice.inverted() if entry.negated else choice
         except ValueError:
-            kind_of = f"negated list of {kind.name}s that excludes some itself"
+            kind_of = f"negated list ({kind.name}) that excludes some itself"
             raise Refused(
                 kind_of, f"{kind_of}: write what is meant without the outer '!'"
             ) from None

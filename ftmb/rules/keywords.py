@@ -32,8 +32,8 @@ FLOW_GROUPS = (  # of each at most one
 FLOWBIT_TESTS = ("isset", "isnotset")
 FLOWBIT_SETS = ("set", "unset", "toggle")
 _FLOWBIT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
-_COMPARISON = re.compile(r"(!|<=|>=|<|>)?\s*(\d{1,9})|(\d{1,9})\s*<>\s*(\d{1,9})")
-_TCP_FLAGS = re.compile(r"([+*!]?)\s*([FSRPAUEC120]+)\s*(?:,\s*([FSRPAUEC120]*))?")
+_COMPARISON = re.compile(r"(!|<=|>=|<|>)?\s*(\d{1,9})|(\d{1,9})\s*(?:<>|-)\s*(\d{1,9})")
+_TCP_FLAGS = re.compile(r"([+*!]?)\s*([FSRPAUEC120]+)([+*!]?)\s*(?:,\s*([FSRPAUEC120]*))?")
 _TCP_FLAG_ORDER = "FSRPAUEC"
 _TCP_FLAG_NAMES = {"1": "C", "2": "E"}  # by the names that these bits once had
 
@@ -73,7 +73,7 @@ def flowbits(value: str | None) -> str:
         )
     found = [name.strip() for name in names[0].split("|")]
     if len(found) > 1 and what in FLOWBIT_SETS:
-        raise malformed(f"flowbits: {what} takes one name")
+        raise Refused(f"flowbits: {what} of several names", f"{what} takes one name")
     if len(found) > FLOWBIT_NAMES_MAX:
         raise Refused(f"more than {FLOWBIT_NAMES_MAX} names in one flowbits",
                       f"flowbits with {len(found)} names")  # fmt: skip
@@ -140,17 +140,17 @@ def _comparison(name: str, most: int) -> Callable[[str | None], str]:
 
 
 def tcp_flags(value: str | None) -> str:
-    match = _TCP_FLAGS.fullmatch((value or "").upper())
-    if match is None:
+    match = _TCP_FLAGS.fullmatch(value or "")
+    if match is None or (match[1] and match[3]):
         raise malformed("flags are written [+*!]LETTERS[,LETTERS], of F S R P A U E C 1 2 0")
-    modifier, letters, ignored = match[1], _letters(match[2]), _letters(match[3] or "")
+    modifier, letters, ignored = match[1] or match[3], _letters(match[2]), _letters(match[4] or "")
     return f"flags:{modifier}{letters or '0'}{',' + ignored if ignored else ''};"
 
 
 def _letters(text: str) -> str:
     found = {_TCP_FLAG_NAMES.get(letter, letter) for letter in text}
     if "0" in found and len(found) > 1:
-        raise malformed("flags: 0 is no flag at all and goes with no other")
+        raise Refused("flags: 0 with others", "0 is no flag at all and goes with no other")
     return "".join(letter for letter in _TCP_FLAG_ORDER if letter in found)
 
 

@@ -53,6 +53,8 @@ class Matches:
 
     def add_pcre(self, value: str | None) -> None:
         is_negated, rest = texts.negated(value)
+        if rest is not None and rest.startswith('"!'):  # an older way of writing it
+            is_negated, rest = True, '"' + rest[2:]
         expression, flags = texts.expression(rest)
         self._add(Match(is_negated, pcre=expression, pcre_flags=flags))
 
@@ -74,6 +76,8 @@ class Matches:
                 raise malformed(f"{name} has no value")
             if value is not None and match.negated:
                 raise malformed("fast_pattern with a value is of a content that is not negated")
+            if name in match.flags:
+                raise malformed(f"{name} twice for one content")
             match.flags.add(name)
             return
         if name in match.numbers:
@@ -82,6 +86,8 @@ class Matches:
 
     def canonical(self) -> list[str]:
         """All of them as text; raises Refused for what does not go together."""
+        if self.found and "R" in self.found[0].pcre_flags:
+            raise malformed("an expression with R follows something")
         for match, following in zip_longest(self.found, self.found[1:]):
             _require_numbers_to_fit(match)
             if match.negated and match.is_relative:

@@ -103,7 +103,8 @@ def _newest_of_each(taken: list[Taken]) -> Outcome:
         key = one.rule.gid, one.rule.sid
         if key not in newest or one.rule.rev > newest[key].rule.rev:
             newest[key] = one
-    kept, left_out = [], []
+    kept: list[Taken] = []
+    left_out: list[Refusal] = []
     for one in taken:
         winner = newest[one.rule.gid, one.rule.sid]
         if winner is one:
@@ -116,7 +117,8 @@ def _newest_of_each(taken: list[Taken]) -> Outcome:
 
 def _within_bounds(taken: list[Taken]) -> Outcome:
     names: set[str] = set()
-    kept, left_out = [], []
+    kept: list[Taken] = []
+    left_out: list[Refusal] = []
     for one in taken:
         wanted = names | one.rule.flowbits_set | one.rule.flowbits_tested
         if len(kept) == RULES_MAX:

@@ -18,7 +18,8 @@ LENGTH_MAX = 65536
 DEPTH_MAX = 16  # of lists in lists
 
 GRAMMAR = r"""
-    rule: WORD WORD entry entry DIRECTION entry entry "(" option+ ")"
+    rule: WORD WORD place place DIRECTION place place "(" option+ ")"
+    place: entry ("," entry)*
     entry: [NOT] (WORD | list)
     list: "[" entry ("," entry)* "]"
     option: NAME [":" VALUE] ";"
@@ -94,6 +95,10 @@ class _Parts(Transformer[Token, Rule]):
             raise SyntaxProblem(f"lists stand in more than {DEPTH_MAX} others")
         return Entry("", what, negation is not None, depth)
 
+    def place(self, first: Entry, *more: Entry) -> Entry:
+        """A list may go without its brackets."""
+        return Entry("", (first, *more), False, 1) if more else first
+
     def list(self, *members: Entry) -> tuple[Entry, ...]:
         return members
 
@@ -116,7 +121,7 @@ def _parser() -> Lark:
     return Lark(
         GRAMMAR,
         parser="lalr",
-        start=["rule", "entry"],
+        start=["rule", "place"],
         transformer=_Parts(),
         maybe_placeholders=True,
     )
@@ -131,7 +136,7 @@ def parse_rule(text: str) -> Rule:
 
 def parse_entry(text: str) -> Entry:
     """What a variable holds; raises SyntaxProblem."""
-    entry = _parsed(text, "entry")
+    entry = _parsed(text, "place")
     assert isinstance(entry, Entry)
     return entry
 

@@ -120,7 +120,8 @@ def content_text(content: bytes) -> str:
 
 def expression(value: str | None) -> tuple[str, str]:
     """Of `pcre`, without the `!`: the expression without `"` and `;`, and its flags in order."""
-    match = _EXPRESSION.fullmatch(unquoted(value))
+    written = value if value is not None and value.startswith("/") else unquoted(value)
+    match = _EXPRESSION.fullmatch(written)
     if match is None:
         raise malformed('an expression is written "/.../flags"')
     text, flags = match[1], set(match[2]) - _PCRE_FLAGS_WITHOUT_EFFECT
