@@ -190,7 +190,7 @@ def read_rule(text: str, context: Context) -> tuple[CanonicalRule | None, list[P
     gid = reader.number("gid", keywords.NUMBER_MAX, 1)
     rev = reader.number("rev", keywords.NUMBER_MAX, 0, 1)
     shown, unknown_class = reader.shown()
-    numbers = [f"sid:{sid};", f"gid:{gid};", f"rev:{rev};"]
+    numbers = [f"sid:{sid};", f"gid:{gid};", *([f"rev:{rev};"] if rev else [])]
     parts = [*shown, *reader.options, *([found] if found else []), *numbers]
     canonical_text = f"{head} ({' '.join(parts)})"
     if not reader.problems and len(canonical_text.encode()) > TEXT_BYTES_MAX:
