@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,6 +29,9 @@ CAPTURES = ROOT / "build/peers/captures"
 TEMPLATE = Path(__file__).parent / "files/suricata.yaml"
 MISSING = "Suricata is not here: run scripts/peers/suricata.sh"
 PATIENCE_S = 300
+PACKET_THREAD = "W#01"
+LOOK_S = 0.005
+SINGLE = ("-k", "none", "--runmode", "single")
 # Parsers of applications, all off: ids has none.
 PARSERS = ("http", "ftp", "smtp", "tls", "ssh", "imap", "smb", "dcerpc", "nfs", "ntp", "tftp",
            "ike", "krb5", "quic", "dhcp", "snmp", "sip", "rfb", "mqtt", "telnet", "rdp", "http2",
@@ -93,13 +97,47 @@ def read_capture(
     capture: Path, rules: Sequence[str], folder: Path, settings: Settings = DEFAULT
 ) -> Outcome:
     """One run over one capture (or a folder of them). `folder` must exist and be empty."""
-    arguments = ["-r", str(capture), "-k", "none", "--runmode", "single"]
-    said = _with_rules(rules, folder, settings, arguments)
+    said = _with_rules(rules, folder, settings, ["-r", str(capture), *SINGLE])
     log = folder / "eve.json"
     lines = log.read_text().splitlines() if log.exists() else []
     events = [json.loads(line) for line in lines]
     alerts = [event for event in events if event["event_type"] == "alert"]
     return Outcome(alerts, _refused(said), said)
+
+
+def packet_seconds(capture: Path, rules: Sequence[str], folder: Path, core: int) -> float:
+    """Processor time of the thread that handles all packets, on one core: what it takes to start
+    and to read rules is other threads'. Alerts stay in the folder."""
+    found = program()
+    if found is None:
+        raise LabError(MISSING)
+    files = _write_files(rules, folder, DEFAULT)
+    command = ["taskset", "-c", str(core), found[0], *files, "-r", str(capture), *SINGLE]
+    seconds = 0.0
+    with open(folder / "said", "wb") as said:
+        child = subprocess.Popen(command, env=found[1], stdin=subprocess.DEVNULL, stdout=said,
+                                 stderr=said)  # fmt: skip
+        try:
+            while child.poll() is None:
+                seconds = max(seconds, _thread_seconds(child.pid))
+                time.sleep(LOOK_S)
+        finally:
+            child.kill()
+            child.wait()
+    if child.returncode != 0 or not seconds:
+        raise LabError(f"Suricata ended with status {child.returncode}: see {folder}/said")
+    return seconds
+
+
+def _thread_seconds(process: int) -> float:
+    """Of its packet thread up to now; 0 while there is none."""
+    for task in Path(f"/proc/{process}/task").glob("*"):
+        try:
+            if (task / "comm").read_text().strip() == PACKET_THREAD:
+                return int((task / "schedstat").read_text().split()[0]) / 1e9
+        except (OSError, IndexError):  # it has just ended
+            continue
+    return 0.0
 
 
 def refused_rules(rules: Sequence[str], folder: Path) -> list[str]:
@@ -111,9 +149,8 @@ def _refused(said: str) -> list[str]:
     return [match[1] for line in said.splitlines() if (match := _FAULT.search(line))]
 
 
-def _with_rules(
-    rules: Sequence[str], folder: Path, settings: Settings, arguments: list[str]
-) -> str:
+def _write_files(rules: Sequence[str], folder: Path, settings: Settings) -> list[str]:
+    """What Suricata reads, and the arguments that say so."""
     classes = (
         f"config classification: {name},{one.category},{one.priority}\n"
         for name, one in usual().items()
@@ -123,10 +160,13 @@ def _with_rules(
         (folder / name).touch()
     (folder / "suricata.yaml").write_text(settings.text(folder))
     (folder / "all.rules").write_text("".join(rule + "\n" for rule in rules))
-    done = _run(
-        ["-c", str(folder / "suricata.yaml"), "-S", str(folder / "all.rules"), "-l", str(folder),
-         *arguments]
-    )  # fmt: skip
+    return ["-c", f"{folder}/suricata.yaml", "-S", f"{folder}/all.rules", "-l", str(folder)]
+
+
+def _with_rules(
+    rules: Sequence[str], folder: Path, settings: Settings, arguments: list[str]
+) -> str:
+    done = _run([*_write_files(rules, folder, settings), *arguments])
     said = done.stdout + done.stderr
     if done.returncode != 0 and "-T" not in arguments:
         raise LabError(f"Suricata ended with status {done.returncode}:\n{said}")
