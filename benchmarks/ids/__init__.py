@@ -3,7 +3,8 @@
 
 Rounds in turn. Of the element it is the busy time of the master's worker, which always finds full
 bursts. Of Suricata it is the processor time of its packet thread on the same core, in its
-single-threaded mode; it reads the same frames from a capture. Neither looks at checksums, and Suricata's parsers of applications are off.
+single-threaded mode; it reads the same frames from a capture. Neither looks at checksums, and
+Suricata's parsers of applications are off.
 """
 
 from __future__ import annotations

@@ -140,8 +140,9 @@ def _show(settings: Settings, found: RuleSet, verbose: bool) -> None:
             for line in refusal.lines():
                 click.echo(line, err=True)
     total = len(found.taken) + len(found.refused)
-    table = Table(title=f"{total:,} rules of {len(settings.files):,} files", title_justify="left")
-    table.add_column("")
+    files = ", ".join(map(str, settings.files[:3])) + (", ..." if len(settings.files) > 3 else "")
+    click.echo(f"{total:,} rules in {len(settings.files):,} files: {files}")
+    table = Table("")
     table.add_column("rules", justify="right")
     table.add_row("taken", f"{len(found.taken):,}")
     for kind, count in found.reasons():

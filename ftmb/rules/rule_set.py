@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from ftmb.rules.canonical import CanonicalRule, Context, read_rule
 from ftmb.rules.files import Origin, RuleText
 from ftmb.rules.problems import Problem
 
+_NUMBER = re.compile(r"\d+")
 RULES_MAX = 16384
 FLOWBITS_MAX = 256
 
@@ -138,7 +140,7 @@ def _by_the_engine(check: Check | None) -> Callable[[list[Taken]], Outcome]:
         said = dict(check([one.rule.text for one in taken])) if check else {}
         kept = [one for place, one in enumerate(taken) if place not in said]
         left_out = [
-            _refusal(one, "the engine cannot do it", said[place])
+            _refusal(one, "engine: " + _NUMBER.sub("N", said[place]), said[place])
             for place, one in enumerate(taken)
             if place in said
         ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ftmb.configuration import load
 from ftmb.errors import ConfigurationError
-from tests.configuration.conftest import FakeClass, FakeOption
 
 BOX = """\
 name = "edge"
@@ -45,7 +45,8 @@ def ids(monkeypatch: pytest.MonkeyPatch, native_elements: None) -> None:
         ]
 
     module = sys.modules["ftmb._native.elements"]
-    known = {"ids": FakeClass("ids", (FakeOption("inside"), FakeOption("rules")))}
+    options = [SimpleNamespace(name=name) for name in ("inside", "rules")]
+    known = {"ids": SimpleNamespace(options=options, steers=False, steering="flow", rewrites=False)}
     monkeypatch.setattr(module, "element_classes", lambda: known)
     monkeypatch.setattr(module, "check_options", check_options)
 
@@ -98,7 +99,7 @@ def test_what_is_skipped_is_told(tmp_path: Path) -> None:
         "element 1 (ids): 1 rules taken of 3",
         "element 1 (ids): 2 rules left out: they are outside the subset",
         "element 1 (ids): left out, keyword ttl: 1",
-        "element 1 (ids): left out, the engine cannot do it: 1",
+        "element 1 (ids): left out, engine: no z: 1",
         f"element 1 (ids): left out: {tmp_path}/own.rules:1: rule 1: no z",
         f"element 1 (ids): left out: {tmp_path}/own.rules:3: rule 3: column 45: ttl: "
         "outside the subset",
