@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The same packets and rules through the element `ids` and through Suricata: who alerts on what?
 
+\b
     python -m tests.elements.ids_peer --rules local.rules build/peers/captures
+    python -m tests.elements.ids_peer --record
 
-compares over whole captures, each by itself, and tells of each alert that only one of both has.
-Rules that are outside the subset are left out on both sides.
+The first compares over whole captures, each by itself, and tells of each alert that only one of both
+has. Rules that are outside the subset are left out on both sides. The second writes down what
+Suricata says of the scenes, for where it is not.
 """
 
 from __future__ import annotations
@@ -29,11 +32,13 @@ from ftmb.rules.files import read_text, rules_of
 from ftmb.rules.rule_set import RuleSet
 from ftmb.rules.settings import Settings
 from tests.elements.harness import Box
+from tests.elements.ids_scenes import Scene, scenes
 
 PORTS = ("inside", "outside", "eve")
 OPTIONS = {"inside": "inside", "outside": "outside", "alerts": "eve"}
 # As Suricata is told to be: no checksums, no bound of a stream, connections picked up.
 LIKE_SURICATA = {"check_checksum": False, "stream_depth": 0, "pick_up": True, "fragments": "pass"}
+RECORD = Path(__file__).parent / "ids_scenes.json"
 FRAME_SIZE_MAX = 1518
 PACKETS_AT_ONCE = 64
 QUIET_SECONDS_MAX = 120.0  # what no packet comes in is cut to this, on both sides
@@ -158,16 +163,47 @@ class Difference:
         return bool(self.ours or self.theirs)
 
 
+def by_sid(alerts: Counter[Alert]) -> dict[str, int]:
+    """How often each rule alerted."""
+    counts: Counter[str] = Counter()
+    for alert in sorted(alerts):
+        counts[str(alert[0])] += alerts[alert]
+    return dict(counts)
+
+
+def said_of(scene: Scene, settings: suricata.Settings = suricata.DEFAULT) -> Counter[Alert]:
+    """Suricata, of a scene with its rules as they are written."""
+    text = scene.text()
+    return of_suricata(scene.packets, originals(text, parsed_rules(text)), settings)
+
+
 def captures_in(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         yield from sorted(path.rglob("*cap")) if path.is_dir() else [path]
 
 
 @click.command(help=__doc__)
-@click.option("--rules", "rule_file", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option(
+    "--rules",
+    "rule_file",
+    type=click.Path(exists=True, path_type=Path),
+    help="in Suricata's language",
+)
+@click.option("--record", is_flag=True, help=f"writes {RECORD.name}")
 @click.option("--packets-max", default=3000, show_default=True, help="of one capture")
 @click.argument("captures", nargs=-1, type=click.Path(exists=True, path_type=Path))
-def main(rule_file: Path, packets_max: int, captures: tuple[Path, ...]) -> None:
+def main(
+    rule_file: Path | None, record: bool, packets_max: int, captures: tuple[Path, ...]
+) -> None:
+    if record:
+        said = {scene.name: by_sid(said_of(scene)) for scene in scenes()}
+        RECORD.write_text(json.dumps(said, indent=1) + "\n")
+    if rule_file is not None:
+        compare(rule_file, packets_max, captures)
+
+
+def compare(rule_file: Path, packets_max: int, captures: Iterable[Path]) -> None:
+    """Tells of all captures what they differ in."""
     text = read_text(rule_file)
     found = parsed_rules(text)
     written = originals(text, found)

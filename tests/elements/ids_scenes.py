@@ -5,7 +5,7 @@ about one thing."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
@@ -20,12 +20,11 @@ CLIENT, SERVER = "10.0.0.5", "203.0.113.80"
 
 @dataclass(frozen=True)
 class Scene:
-    """`rules` in Suricata's language; `alerts`: how often each sid alerts, by both."""
+    """`rules` in Suricata's language."""
 
     name: str
     packets: list[Packet]
     rules: list[str]
-    alerts: dict[int, int] = field(default_factory=dict)
 
     def text(self) -> str:
         return "\n".join(self.rules)
@@ -76,8 +75,10 @@ class Connection:
         return [self._segment("c", "FA"), self._segment("s", "FA"), self._segment("c", "A")]
 
     def whole(self, *steps: tuple[str, bytes]) -> list[ScapyPacket]:
-        said = [packet for sender, text in steps for packet in self.say(sender, text)]
-        return [*self.open(), *said, *self.close()]
+        packets = self.open()
+        for sender, text in steps:
+            packets += self.say(sender, text)
+        return packets + self.close()
 
 
 def rule(options: str, sid: int, head: str = "alert tcp any any -> any any") -> str:
