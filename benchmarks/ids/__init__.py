@@ -99,11 +99,9 @@ def measure(rule_count: int, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name, beside_master():
         peer = Peer(material, Path(name)) if has_peer else None
         with (
-            Rig("ids", options, material.traffic, protected=True, idle="sleep",
-                more_ports=["eve"]) as protected,
-            Rig("ids", options, material.traffic, protected=False, idle="sleep",
-                more_ports=["eve"]) as unprotected,
-        ):  # fmt: skip
+            Rig("ids", options, material.traffic, protected=True, idle="sleep") as protected,
+            Rig("ids", options, material.traffic, protected=False, idle="sleep") as unprotected,
+        ):
             for rig in (protected, unprotected):
                 rig.warm_up()
             for _ in range(rounds):

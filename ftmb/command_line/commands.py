@@ -56,6 +56,8 @@ def ftmb() -> None:
       ftmb soak                every kind of failure, for a long time
       ftmb pktgen run SCRIPT   measure a box, or anything else, from outside
       ftmb rules check FILE    which rules of a file an ids element takes
+      ftmb elements nat        what it has: options, drop reasons, tables
+      ftmb new-element mine    an element of your own, to begin with
     """
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -52,6 +52,11 @@ class Kind(Generic[Model]):
     """Puts what files say in the place of their names, which are relative to the folder."""
 
 
+def _resolve_box(data: dict[str, Any], folder: FilePath) -> Iterator[Problem]:
+    yield from resolve_modules(data, folder)
+    yield from prepare_elements(data, folder)
+
+
 BOX = Kind(
     Configuration,
     relation_problems,
@@ -59,7 +64,7 @@ BOX = Kind(
         ("port",): "; a box needs at least one [[port]] table",
         ("element",): "; a box needs at least one [[element]] table",
     },
-    resolve_modules,
+    _resolve_box,
 )
 
 
@@ -81,8 +86,7 @@ def load_as(kind: Kind[Model], path: str | FilePath) -> Model:
 
 
 def parse(text: str, file: str = "configuration") -> Configuration:
-    """Checks a box's TOML text; `file` is what the problems are reported under, and where names
-    of other files in it begin."""
+    """Checks a box's TOML text; `file` is what the problems are reported under."""
     return parse_as(BOX, text, file)
 
 
@@ -104,7 +108,7 @@ def parse_as(kind: Kind[Model], text: str, file: str, folder: FilePath = FilePat
 
     if too_large := _too_large_numbers(data):
         raise ConfigurationError(_rendered(too_large, place_of))
-    return check_data(kind, data, place_of, FilePath(file).parent)
+    return check_data(kind, data, place_of, folder)
 
 
 def from_data(data: dict[str, Any]) -> Configuration:
@@ -115,14 +119,10 @@ def from_data(data: dict[str, Any]) -> Configuration:
 def check_data(
     kind: Kind[Model], data: dict[str, Any], place_of: Any, folder: FilePath = FilePath()
 ) -> Model:
-    """Checks data as it comes out of TOML; `place_of` tells where a path of it stands, `folder`
-    where names of other files in it begin."""
-    problems: list[Problem] = []
+    """Checks data as it comes out of TOML; `place_of` tells where a path of it stands. Files that
+    it names are relative to `folder`, and what they say is put in the place of their names."""
+    problems: list[Problem] = [*kind.resolve(data, folder)]
     configuration = None
-    notes: tuple[str, ...] = ()
-    if kind.model is Configuration:
-        prepared = prepare_elements(data, folder)
-        data, problems, notes = prepared.data, prepared.problems, prepared.notes
     try:
         configuration = kind.model.model_validate(data)
     except ValidationError as error:
@@ -130,8 +130,6 @@ def check_data(
     problems += kind.relations(data)
     if configuration is None or problems:
         raise ConfigurationError(_rendered(problems, place_of))
-    if isinstance(configuration, Configuration):
-        configuration.take_notes(notes)
     return configuration
 
 

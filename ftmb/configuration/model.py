@@ -16,7 +16,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PrivateAttr,
     StringConstraints,
 )
 
@@ -176,11 +175,7 @@ class Configuration(_Table):
     heartbeat: Heartbeat = Heartbeat()
     memory: Memory = Memory()
     metrics: Metrics = Metrics()
-    _notes: tuple[str, ...] = PrivateAttr(default=())
-
-    def take_notes(self, notes: tuple[str, ...]) -> None:
-        """What whoever runs the box should see of how its elements' options were prepared."""
-        self._notes = notes
+    notes: tuple[str, ...] = Field(default=(), strict=False)  # prepared.py's, for who runs the box
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that the processes of the box read: JSON types only."""
@@ -188,8 +183,8 @@ class Configuration(_Table):
 
         plain = self.model_dump(mode="json", by_alias=True)
         plain["ports"] = plain.pop("port")
-        plain["pipeline"] = [
-            {"element": table.pop("element"), "options": table} for table in plain.pop("element")
-        ]
-        plain["notes"] = list(self._notes)
+        plain["pipeline"] = [_plain_element(table) for table in plain.pop("element")]
+        plain["paths"] = plain.pop("path")
+        for path in plain["paths"]:
+            path["program"] = None if path["match"] is None else compile_filter(path["match"])
         return plain

@@ -9,7 +9,7 @@ and files that it reads may change later without effect on a box that runs.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path as FilePath
@@ -35,32 +35,22 @@ class Prepared:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class PreparedBox:
-    """A box's data with all elements' options prepared."""
-
-    data: dict[str, Any]
-    problems: list[Problem]
-    notes: tuple[str, ...]
-
-
-def prepare_elements(data: dict[str, Any], folder: FilePath) -> PreparedBox:
-    """What is malformed is stepped over: it is reported already. `data` stays as it is."""
+def prepare_elements(data: dict[str, Any], folder: FilePath) -> Iterator[Problem]:
+    """Puts the options for C in the place of those that are written, and `notes` beside the tables;
+    changes `data`, which must be the caller's own. What is malformed is stepped over."""
+    if "notes" in data:
+        yield ("notes",), "unknown key; it is what ftmb itself has to say"
+    data["notes"] = notes = list[str]()
     tables = data.get("element")
-    problems: list[Problem] = []
-    notes: list[str] = []
-    if not isinstance(tables, list):
-        return PreparedBox(data, problems, ())
-    changed = list(tables)
-    for index, table in enumerate(tables):
+    for index, table in enumerate(tables if isinstance(tables, list) else []):
         name = table.get("element") if isinstance(table, dict) else None
         if not isinstance(name, str) or name not in PREPARATIONS:
             continue
         done = _prepare(name, table, folder)
-        changed[index] = done.options
-        problems += [(("element", index, *place), message) for place, message in done.problems]
+        tables[index] = done.options
         notes += [f"element {index + 1} ({name}): {note}" for note in done.notes]
-    return PreparedBox({**data, "element": changed}, problems, tuple(notes))
+        for place, message in done.problems:
+            yield ("element", index, *place), message
 
 
 def _prepare(name: str, table: dict[str, Any], folder: FilePath) -> Prepared:

@@ -180,8 +180,8 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
         known = [option.name for option in classes[name].options]
         options = {key: value for key, value in table.items() if key not in TABLE_KEYS}
         for key in options.keys() - known:
-            allowed = [*known, *keys_of(name)]
-            problems.append(((*path, key), unknown("unknown key", key, sorted(set(allowed)))))
+            allowed = sorted({*known, *keys_of(name)})
+            problems.append(((*path, key), unknown("unknown key", key, allowed)))
         options = {key: value for key, value in options.items() if key in known}
         found = elements.check_options(name, options, ports, workers)
         problems += [((*path, *place), message) for place, message in found]

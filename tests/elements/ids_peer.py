@@ -5,8 +5,8 @@
     python -m tests.elements.ids_peer --rules local.rules build/peers/captures
     python -m tests.elements.ids_peer --record
 
-The first compares over whole captures, each by itself, and tells of each alert that only one of both
-has. Rules that are outside the subset are left out on both sides. The second writes down what
+The first compares over whole captures, each by itself, and tells of each alert that only one of
+both has. Rules that are outside the subset are left out on both sides. The second writes down what
 Suricata says of the scenes, for where it is not.
 """
 
@@ -31,7 +31,7 @@ from ftmb.rules import rule_set
 from ftmb.rules.files import read_text, rules_of
 from ftmb.rules.rule_set import RuleSet
 from ftmb.rules.settings import Settings
-from tests.elements.harness import Box
+from ftmb.testing import Box
 from tests.elements.ids_scenes import Scene, scenes
 
 PORTS = ("inside", "outside", "eve")
