@@ -40,7 +40,7 @@ OPTIONS = {"inside": "inside", "outside": "outside", "alerts": "eve"}
 LIKE_SURICATA = {"check_checksum": False, "stream_depth": 0, "pick_up": True, "fragments": "pass"}
 RECORD = Path(__file__).parent / "ids_scenes.json"
 FRAME_SIZE_MAX = 1518
-PACKETS_AT_ONCE = 64
+AT_ONCE, AT_ONCE_SECONDS = 64, 0.005
 QUIET_SECONDS_MAX = 120.0  # what no packet comes in is cut to this, on both sides
 PROTOCOLS_WITH_PORTS = ("TCP", "UDP")
 
@@ -82,27 +82,29 @@ def of_box(
     events: list[dict[str, Any]] = []
     chosen = {**OPTIONS, **LIKE_SURICATA, **options, "rules": list(rules)}
     with Box([("ids", chosen)], PORTS, workers) as box:
-        for at_once in in_time(packets):
-            for _, frame in at_once:
+        for frames, pause in in_time(packets):
+            for frame in frames:
                 box.inject("inside", frame)
             events += events_of(box.run())
-            events += events_of(box.advance(at_once[-1][0]))
+            events += events_of(box.advance(pause))
         events += events_of(box.advance(1.0))
     return Counter(alert_of(event) for event in events)
 
 
-def in_time(packets: Sequence[Packet]) -> Iterator[list[Packet]]:
-    """Packets that come in at once; the last of each has the seconds until the next instead."""
-    held: list[Packet] = []
-    for index, (seconds, frame) in enumerate(packets):
-        following = packets[index + 1][0] if index + 1 < len(packets) else seconds
-        pause = max(0.0, following - seconds)
-        held.append((pause, frame))
-        if pause > 0 or len(held) == PACKETS_AT_ONCE:
-            yield held
-            held = []
-    if held:
-        yield held
+def in_time(packets: Sequence[Packet]) -> Iterator[tuple[list[bytes], float]]:
+    """Frames that come in at once, and the seconds until the next ones."""
+    held: list[bytes] = []
+    began = packets[0][0] if packets else 0.0
+    for index, (_, frame) in enumerate(packets):
+        held.append(frame)
+        following = packets[index + 1][0] if index + 1 < len(packets) else began
+        if (
+            following - began >= AT_ONCE_SECONDS
+            or len(held) == AT_ONCE
+            or index + 1 == len(packets)
+        ):
+            yield held, max(0.0, following - began)
+            held, began = [], following
 
 
 def of_suricata(
