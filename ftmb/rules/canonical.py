@@ -20,7 +20,7 @@ TEXT_BYTES_MAX = 8192
 CATEGORY_BYTES_MAX = 128
 FLOWBIT_OPTIONS_MAX = 8
 LEFT_OUT = frozenset({"metadata", "reference", "target"})  # they say nothing of what is matched
-ONCE = frozenset({"msg", "sid", "gid", "rev", "classtype", "priority"})
+ONCE = frozenset({"msg", "sid", "gid", "rev", "classtype", "category", "priority"})
 
 
 @dataclass(frozen=True)
@@ -153,23 +153,29 @@ class _Reader:
         )
         return int(text or initial)
 
+    def _text(self, name: str, step: Callable[[], str]) -> str:
+        return f"{name}:{self.attempt(step, name=name)};"
+
     def shown(self) -> tuple[list[str], str | None]:
         """What an alert shows of the rule beside its numbers, and an unknown classtype."""
         found = []
-        if "msg" in self.identity:
-            found.append(
-                self.attempt(lambda: f"msg:{texts.message(self.identity['msg'])};", name="msg")
-            )
-        name = self.identity.get("classtype")
+        written = self.identity
+        if "msg" in written:
+            found.append(self._text("msg", lambda: texts.message(written["msg"])))
+        name = written.get("classtype")
         known = self.context.classes.get(name.lower()) if name else None
-        priority = known.priority if known else PRIORITY_DEFAULT
-        if known is not None:
-            quoted = self.attempt(
-                lambda: texts.quoted(known.category, CATEGORY_BYTES_MAX), name="classtype"
+        if "category" in written:
+            found.append(
+                self._text(
+                    "category", lambda: texts.message(written["category"], CATEGORY_BYTES_MAX)
+                )
             )
-            found.append(f"category:{quoted};")
-        priority = self.number("priority", PRIORITY_MAX, priority, 1)
-        found.append(f"priority:{priority};")
+        elif known is not None:
+            found.append(
+                self._text("category", lambda: texts.quoted(known.category, CATEGORY_BYTES_MAX))
+            )
+        initial = known.priority if known else PRIORITY_DEFAULT
+        found.append(f"priority:{self.number('priority', PRIORITY_MAX, initial, 1)};")
         return found, name if known is None else None
 
 

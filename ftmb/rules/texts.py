@@ -37,9 +37,9 @@ def negated(value: str | None) -> tuple[bool, str | None]:
     return False, value
 
 
-def message(value: str | None) -> str:
+def message(value: str | None, bytes_max: int = MESSAGE_BYTES_MAX) -> str:
     """Of `msg`: quoted, with escapes only where they must be."""
-    return quoted(re.sub(r'\\([:;\\"])', r"\1", unquoted(value)), MESSAGE_BYTES_MAX)
+    return quoted(re.sub(r'\\([:;\\"])', r"\1", unquoted(value)), bytes_max)
 
 
 def quoted(plain: str, bytes_max: int) -> str:

@@ -74,6 +74,7 @@ def test_a_whole_rule(context: Context) -> None:
         ("flags:0;", "flags:0;"),
         ("noalert;", "noalert;"),
         ("classtype:made-up;", ""),
+        ('classtype:bad-unknown; category:"Odd";', 'category:"Odd"; priority:2;'),
         ("priority:7; classtype:trojan-activity;", 'category:"trojan-activity"; priority:7;'),
     ],
 )  # fmt: skip
@@ -195,7 +196,7 @@ MODIFIER = st.sampled_from(
 OTHER = st.sampled_from(
     ['pcre:"/a.c/iR";', "flow:established;", "flowbits:isset,a|b;", "flowbits:set,c;", "dsize:>9;",
      "flags:SA,CE;", "threshold:type both, track by_src, count 2, seconds 3;", "noalert;",
-     'msg:"x\\;y";', "rev:4;", "priority:2;", "bogus:1;", "itype:8;"]
+     'msg:"x\\;y";', "rev:4;", "classtype:bad-unknown;", "bogus:1;", "itype:8;"]
 )  # fmt: skip
 OPTIONS = st.lists(st.one_of(CONTENT, MODIFIER, OTHER), max_size=12).map(" ".join)
 ANY_HEAD = st.sampled_from(
