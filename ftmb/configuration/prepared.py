@@ -41,8 +41,9 @@ def prepare_elements(data: dict[str, Any], folder: FilePath) -> Iterator[Problem
     if "notes" in data:
         yield ("notes",), "unknown key; it is what ftmb itself has to say"
     data["notes"] = notes = list[str]()
-    tables = data.get("element")
-    for index, table in enumerate(tables if isinstance(tables, list) else []):
+    found = data.get("element")
+    tables: list[Any] = found if isinstance(found, list) else []
+    for index, table in enumerate(tables):
         name = table.get("element") if isinstance(table, dict) else None
         if not isinstance(name, str) or name not in PREPARATIONS:
             continue
