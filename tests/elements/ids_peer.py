@@ -41,7 +41,8 @@ RECORD = Path(__file__).parent / "ids_scenes.json"
 FRAME_SIZE_MAX = 1518
 AT_ONCE, AT_ONCE_SECONDS = 64, 0.005
 QUIET_SECONDS_MAX = 120.0  # what no packet comes in is cut to this, on both sides
-NUMBERS = {"ESP": "050", "GRE": "047", "AH": "051", "OSPF": "089", "SCTP": "132"}  # protocols that ids names so
+# Protocols that ids names by their numbers.
+NUMBERS = {"ESP": "050", "GRE": "047", "AH": "051", "OSPF": "089", "SCTP": "132"}
 PROTOCOLS_WITH_PORTS = ("TCP", "UDP")
 
 Packet = tuple[float, bytes]  # seconds, and the frame from its Ethernet header on

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ftmb.rules import texts
@@ -54,6 +54,7 @@ def test_contents_that_are_none(written: str | None, words: str) -> None:
 
 
 @given(st.binary(min_size=1, max_size=255))
+@example(bytes(range(255)))
 def test_bytes_come_back(content: bytes) -> None:
     text = texts.content_text(content)
     assert texts.content_bytes(text) == content
