@@ -40,9 +40,8 @@ LIKE_SURICATA = {"check_checksum": False, "stream_depth": 0, "pick_up": True, "f
 RECORD = Path(__file__).parent / "ids_scenes.json"
 FRAME_SIZE_MAX = 1518
 AT_ONCE, AT_ONCE_SECONDS = 64, 0.005
-QUIET_SECONDS_MAX = 120.0  # what no packet comes in is cut to this, on both sides
-# Protocols that ids names by their numbers.
-NUMBERS = {"ESP": "050", "GRE": "047", "AH": "051", "OSPF": "089", "SCTP": "132"}
+QUIET_SECONDS_MAX = 2.0  # longer pauses are cut to this, on both sides
+NAMED_ALIKE = ("TCP", "UDP", "ICMP", "IPV6-ICMP")  # other protocols Suricata names, and ids numbers
 PROTOCOLS_WITH_PORTS = ("TCP", "UDP")
 
 Packet = tuple[float, bytes]  # seconds, and the frame from its Ethernet header on
@@ -54,7 +53,7 @@ def alert_of(event: dict[str, Any]) -> Alert:
     has_ports = event["proto"].upper() in PROTOCOLS_WITH_PORTS
     ports = [event.get(name, 0) if has_ports else 0 for name in ("src_port", "dest_port")]
     source, destination = (str(ipaddress.ip_address(event[name])) for name in ("src_ip", "dest_ip"))
-    protocol = NUMBERS.get(event["proto"].upper(), event["proto"].upper())
+    protocol = event["proto"].upper() if event["proto"].upper() in NAMED_ALIKE else "other"
     return event["alert"]["signature_id"], protocol, source, ports[0], destination, ports[1]
 
 
