@@ -5,8 +5,10 @@ extern const struct ftmb_element_class firewall_class;
 extern const struct ftmb_element_class forward_class;
 extern const struct ftmb_element_class ids_class;
 extern const struct ftmb_element_class load_balancer_class;
+extern const struct ftmb_element_class limiter_class;
 extern const struct ftmb_element_class monitor_class;
 extern const struct ftmb_element_class nat_class;
+extern const struct ftmb_element_class wan_optimizer_class;
 
 /* One in each line, whatever their names are. */
 /* clang-format off */
@@ -15,8 +17,10 @@ static const struct ftmb_element_class *const elements[] = {
     &forward_class,
     &ids_class,
     &load_balancer_class,
+    &limiter_class,
     &monitor_class,
     &nat_class,
+    &wan_optimizer_class,
 };
 /* clang-format on */
 

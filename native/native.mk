@@ -13,7 +13,8 @@ SIMULATOR := ftmb/_native/ftmb-simulator
 
 # What elements outside the tree are compiled with: part of the package, as the modules are.
 INTERFACE := $(addprefix ftmb/_native/include/,$(notdir $(filter-out %.cdef.h,\
-	$(wildcard native/include/*.h))) $(addprefix arena/,free_list.h hash_table.h timer_wheel.h))
+	$(wildcard native/include/*.h))) $(addprefix arena/,free_list.h hash_table.h timer_wheel.h)) \
+	$(patsubst elements/%,ftmb/_native/include/%,$(wildcard elements/matching/*.h))
 
 # `make native-modules SANITIZE=address` (and undefined behaviour) or SANITIZE=thread: the core
 # alone, into a folder of its own, which FTMB_NATIVE names to those who import it from there. What
@@ -61,6 +62,8 @@ native: native-modules
 native-modules: $(INTERFACE) $(CORE_MODULE) $(DPDK_MODULE) $(if $(SANITIZE)$(COUNTED),,$(SIMULATOR))
 
 ftmb/_native/include/arena/%.h: native/arena/%.h
+	@mkdir -p $(@D) && cp $< $@
+ftmb/_native/include/matching/%.h: elements/matching/%.h
 	@mkdir -p $(@D) && cp $< $@
 ftmb/_native/include/%.h: native/include/%.h
 	@mkdir -p $(@D) && cp $< $@

@@ -57,20 +57,20 @@ static enum firewall_reason judge(const struct firewall_config *config,
     bool is_icmp = key->protocol == FTMB_PROTOCOL_ICMP || key->protocol == FTMB_PROTOCOL_ICMPV6;
     uint16_t trusted_port = (uint16_t)(key->ports >> 16);
     uint16_t untrusted_port = (uint16_t)key->ports;
-    struct firewall_question question = {
+    struct match_question question = {
         .source = out ? key->trusted : key->untrusted,
         .destination = out ? key->untrusted : key->trusted,
         .source_port = out ? trusted_port : untrusted_port,
         .destination_port = out ? untrusted_port : trusted_port,
         .version = view->version,
         .protocol = key->protocol,
-        .side = out ? FIREWALL_TRUSTED : FIREWALL_UNTRUSTED,
     };
     if (is_icmp) {
         question.source_port = 0;
         question.destination_port = untrusted_port & 0xffU; /* the question's type */
     }
-    enum firewall_verdict verdict = firewall_judge(config, &question);
+    enum firewall_verdict verdict =
+        firewall_judge(config, out ? FIREWALL_TRUSTED : FIREWALL_UNTRUSTED, &question);
     return verdict == FIREWALL_ALLOW  ? FIREWALL_PASS
            : verdict == FIREWALL_DROP ? FIREWALL_RULE
                                       : FIREWALL_DEFAULT;
@@ -231,6 +231,7 @@ const struct ftmb_element_class firewall_class = {
     .config_size = sizeof(struct firewall_config),
     .options = firewall_options,
     .drop_reasons = drop_reasons,
+    .tables = firewall_tables,
     .check = firewall_check,
     .init_worker = firewall_init_worker,
     .process = firewall_process,

@@ -25,7 +25,7 @@ int firewall_check(const void *config_pointer, uint32_t workers, char *error, si
     return message == NULL ? 0 : -1;
 }
 
-static const char *const policy_choices[] = {
+const char *const firewall_policies[] = {
     [FIREWALL_INITIATED] = "initiated",
     [FIREWALL_ANSWERED] = "answered",
     [FIREWALL_TIMED] = "timed",
@@ -52,7 +52,7 @@ const struct ftmb_option firewall_options[] = {
      .type = FTMB_OPTION_CHOICE,
      AT(policy),
      .initial = "\"timed\"",
-     .choices = policy_choices},
+     .choices = firewall_policies},
     {.name = "flows_max",
      .help = "flows of each worker, 75 bytes of memory for one",
      .type = FTMB_OPTION_UNSIGNED,

@@ -9,11 +9,9 @@
 #define FIREWALL_CONFIG_H
 
 #include "ftmb_element.h"
+#include "matching/match.h"
 
 #define FIREWALL_RULES_MAX 512U
-#define FIREWALL_PREFIXES_MAX 1024U /* of all rules together */
-#define FIREWALL_RANGES_MAX 1024U   /* of ports and of ICMP types, likewise */
-#define FIREWALL_IPV4_MAPPED 0x0000ffff00000000ULL
 
 /* What lets a flow's packets through (see README.md); in the order of the option's choices. */
 enum firewall_policy {
@@ -34,32 +32,10 @@ enum firewall_verdict {
     FIREWALL_DROP,
 };
 
-struct firewall_address {
-    uint64_t high, low; /* host order */
-};
-
-struct firewall_prefix {
-    struct firewall_address address, mask;
-    uint32_t version; /* ::/0 has no IPv4 address in it */
-    uint32_t padding;
-};
-
-struct firewall_range {
-    uint16_t first, last;
-};
-
-/* Entries of a pool; none: any. */
-struct firewall_span {
-    uint16_t first, count;
-};
-
 struct firewall_rule {
     uint8_t verdict; /* enum firewall_verdict */
     uint8_t sides;   /* enum firewall_side, or both: who begins */
-    uint8_t is_any_protocol;
-    uint8_t protocol;
-    struct firewall_span source, destination;             /* prefixes */
-    struct firewall_span source_ports, destination_ports; /* ranges; of ICMP types the latter */
+    struct match match;
 };
 
 struct firewall_config {
@@ -70,29 +46,21 @@ struct firewall_config {
     uint32_t flows_max, pending_max;
     uint64_t pending_ns, udp_ns, icmp_ns, other_ns;
     uint64_t tcp_transitory_ns, tcp_established_ns, tcp_closing_ns;
-    uint32_t rule_count, prefix_count, range_count;
+    uint32_t rule_count;
     struct firewall_rule rules[FIREWALL_RULES_MAX];
-    struct firewall_prefix prefixes[FIREWALL_PREFIXES_MAX];
-    struct firewall_range ranges[FIREWALL_RANGES_MAX];
-};
-
-/* The first packet of a flow, as rules see it. */
-struct firewall_question {
-    struct firewall_address source, destination;
-    uint16_t source_port, destination_port; /* ICMP: 0 and the type */
-    uint8_t version;                        /* 4 or 6 */
-    uint8_t protocol;
-    uint8_t side; /* one of enum firewall_side */
+    struct match_pool pool; /* what the rules name */
 };
 
 extern const struct ftmb_option firewall_options[];
+extern const char *const firewall_policies[]; /* their names */
 int firewall_check(const void *config, uint32_t workers, char *error, size_t error_size);
 
 /* Takes in one rule of the list (the option's `parse`). */
 int firewall_parse_rule(void *config, const char *text, char *error, size_t error_size);
 
-/* The first rule that matches decides. Reads the configuration alone; takes time by the rules. */
-enum firewall_verdict firewall_judge(const struct firewall_config *config,
-                                     const struct firewall_question *question);
+/* The first rule that matches a flow's first packet from that side decides. Reads the configuration
+ * alone; takes time by the rules. */
+enum firewall_verdict firewall_judge(const struct firewall_config *config, uint8_t side,
+                                     const struct match_question *question);
 
 #endif

@@ -179,6 +179,7 @@ enum firewall_reason firewall_flow_open(const struct firewall_config *config,
         .ports = view->key.ports,
         .protocol = view->key.protocol,
         .version = view->version,
+        .policy = (uint8_t)config->policy,
         .older = FIREWALL_NONE,
         .newer = FIREWALL_NONE,
         .flags = (uint8_t)((view->from_trusted ? 0U : FIREWALL_BY_UNTRUSTED) |

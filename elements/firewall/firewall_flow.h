@@ -28,15 +28,16 @@ enum firewall_flow_flag {
 };
 
 struct firewall_flow {
-    struct firewall_address trusted, untrusted;
+    struct ip_address trusted, untrusted;
     uint32_t ports;
-    uint32_t expires; /* unit of time; the timer may be set earlier, never later */
+    uint32_t expires; /* unit of time; the timer may be set earlier, never later; untimed: 0 */
     struct timer_wheel_link timer;
     uint32_t older, newer; /* while pending: its neighbours in age, or FIREWALL_NONE; free: next */
     uint8_t protocol;
     uint8_t flags; /* enum firewall_flow_flag */
     uint8_t version;
-    uint8_t padding[5];
+    uint8_t policy; /* enum firewall_policy, for who looks at it */
+    uint8_t padding[4];
 };
 
 /* What a flow costs in memory: itself and its place in the hash table. */
@@ -96,6 +97,9 @@ void firewall_flow_refresh(const struct firewall_config *config, struct firewall
 /* Ends what is due, at most `budget` flows. */
 void firewall_flows_expire(const struct firewall_config *config, struct firewall_state *state,
                            uint32_t budget);
+
+/* What can be looked at (firewall_tables.c). */
+extern const struct ftmb_table firewall_tables[];
 
 /* ---- TCP (firewall_tcp.c) ---- */
 

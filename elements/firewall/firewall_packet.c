@@ -17,31 +17,20 @@ enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RESET = 0x04, TCP_ACKNOWLEDG
 
 /* ---- Addresses ---- */
 
-static uint64_t load64(const uint8_t *at) {
-    return (uint64_t)ftmb_load32(at) << 32 | ftmb_load32(at + 4);
-}
-
-static struct firewall_address load_address(const uint8_t *at, uint8_t version) {
-    if (version == 4) {
-        return (struct firewall_address){.low = FIREWALL_IPV4_MAPPED | ftmb_load32(at)};
-    }
-    return (struct firewall_address){.high = load64(at), .low = load64(at + 8)};
-}
-
 /* What no packet on a wire may have: loopback, and IPv6 forms of IPv4 addresses. */
-static bool is_never_on_wire(struct firewall_address address, uint8_t version) {
+static bool is_never_on_wire(struct ip_address address, uint8_t version) {
     if (version == 4) {
         return (address.low >> 24 & 0xffU) == 127;
     }
     return address.high == 0 && (address.low == 1 || address.low >> 32 == 0xffff);
 }
 
-static bool is_unspecified(struct firewall_address address, uint8_t version) {
+static bool is_unspecified(struct ip_address address, uint8_t version) {
     return version == 4 ? (address.low & 0xff000000U) == 0 : (address.high | address.low) == 0;
 }
 
 /* Multicast, broadcast, and what IPv4 has reserved above them. */
-static bool is_group(struct firewall_address address, uint8_t version) {
+static bool is_group(struct ip_address address, uint8_t version) {
     return version == 4 ? (address.low & 0xffffffffU) >= 0xe0000000U : address.high >> 56 == 0xff;
 }
 
@@ -51,8 +40,8 @@ void firewall_fill_key(struct firewall_key *key, const uint8_t *frame, const str
     uint32_t size = ip->version == 4 ? 4U : 16U;
     uint32_t trusted = from_trusted ? first : first + size;
     uint32_t untrusted = from_trusted ? first + size : first;
-    key->trusted = load_address(frame + trusted, ip->version);
-    key->untrusted = load_address(frame + untrusted, ip->version);
+    key->trusted = ip_address_load(frame + trusted, ip->version);
+    key->untrusted = ip_address_load(frame + untrusted, ip->version);
     key->protocol = ip->protocol;
     key->ports = 0;
     if (ip->protocol == FTMB_PROTOCOL_TCP || ip->protocol == FTMB_PROTOCOL_UDP) {
@@ -104,8 +93,8 @@ static enum firewall_reason check_ipv4(const struct firewall_config *config, con
 
 static enum firewall_reason check_addresses(struct firewall_view *view) {
     bool out = view->from_trusted;
-    struct firewall_address source = out ? view->key.trusted : view->key.untrusted;
-    struct firewall_address destination = out ? view->key.untrusted : view->key.trusted;
+    struct ip_address source = out ? view->key.trusted : view->key.untrusted;
+    struct ip_address destination = out ? view->key.untrusted : view->key.trusted;
     uint8_t version = view->version;
     bool to_group = is_group(destination, version);
     if (is_never_on_wire(source, version) || is_never_on_wire(destination, version) ||

@@ -52,7 +52,7 @@ enum firewall_kind {
  * that side asks: so questions of one side are never taken for those of the other.
  */
 struct firewall_key {
-    struct firewall_address trusted, untrusted;
+    struct ip_address trusted, untrusted;
     uint32_t ports; /* the trusted side's << 16 | the other's; 0 where there are none */
     uint8_t protocol;
 };

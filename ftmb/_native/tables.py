@@ -19,10 +19,21 @@ FIELD_TYPES = {
     lib.FTMB_FIELD_NUMBER: "number",
     lib.FTMB_FIELD_ADDRESS: "address",
     lib.FTMB_FIELD_ADDRESS_AS_NUMBER: "address",
+    lib.FTMB_FIELD_ADDRESS_AS_NUMBERS: "address as numbers",
+    lib.FTMB_FIELD_PREFIX: "prefix",
     lib.FTMB_FIELD_CHOICE: "choice",
     lib.FTMB_FIELD_FLAGS: "flags",
     lib.FTMB_FIELD_SECONDS: "seconds",
+    lib.FTMB_FIELD_SECONDS_LEFT: "seconds left",
+    lib.FTMB_FIELD_PARTS: "parts",
     lib.FTMB_FIELD_PROTOCOL: "protocol",
+    lib.FTMB_FIELD_TEXT: "text",
+}
+METRICS = {
+    lib.FTMB_METRIC_NONE: None,
+    lib.FTMB_METRIC_LABEL: "label",
+    lib.FTMB_METRIC_COUNTER: "counter",
+    lib.FTMB_METRIC_GAUGE: "gauge",
 }
 NUMBER_FORMATS = {1: "u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 Rows = npt.NDArray[np.void]  # a structured array
@@ -34,7 +45,8 @@ class CopyError(ValueError):
 
 @dataclass(frozen=True)
 class Field:
-    """One column; `names` of a choice's values or of flags' bits, `unit_ns` of seconds."""
+    """One column; `names` of a choice's values or of flags' bits, `unit_ns` of seconds, `parts`
+    that are one; `metric` is "label", "counter", "gauge" or None."""
 
     name: str
     help: str
@@ -43,6 +55,8 @@ class Field:
     offset: int
     names: tuple[str, ...]
     unit_ns: int
+    parts: int = 0
+    metric: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,7 @@ class Table:
     fields: tuple[Field, ...]
     row_size: int
     is_shared: bool
+    metric_rows_max: int = 0
 
     def dtype(self) -> np.dtype[np.void]:
         """Of a row as it lies in memory."""
@@ -70,6 +85,10 @@ class Table:
 def _format(raw: Any) -> str:
     if raw.type == lib.FTMB_FIELD_ADDRESS:
         return ">u4" if raw.size == 4 else f"V{raw.size}"
+    if raw.type in (lib.FTMB_FIELD_ADDRESS_AS_NUMBERS, lib.FTMB_FIELD_PREFIX):
+        return f"V{raw.size}"
+    if raw.type == lib.FTMB_FIELD_TEXT:
+        return f"S{raw.size}"
     return NUMBER_FORMATS[raw.size]
 
 
@@ -86,6 +105,8 @@ def _fields(raw: Any) -> tuple[Field, ...]:
                 offset=field.offset,
                 names=strings(field.names),
                 unit_ns=field.unit_ns,
+                parts=field.parts,
+                metric=METRICS[field.metric],
             )
         )
     return tuple(found)
@@ -109,6 +130,7 @@ def _tables(element: Any) -> tuple[Table, ...]:
                 fields=_fields(table),
                 row_size=table.row_size,
                 is_shared=table.is_shared,
+                metric_rows_max=table.metric_rows_max,
             )
         )
     return tuple(found)
@@ -130,12 +152,15 @@ class StateCopy:
             what = "of a box with another configuration" if other else "no copy of a box's state"
             raise CopyError(f"this is {what}")
         self.workers = int(lib.state_copy_workers(self._raw))
+        self.now_ns = int(lib.state_copy_now_ns(self._raw))
 
     def rows(self, place: int, number: int, worker: int) -> Rows:
         """The rows in use of table `number` of the element at this place of the pipeline."""
         table = tables_of(self.pipeline.elements[place])[number]
         first = ffi.new("const void **")
         count = lib.state_copy_rows(self._raw, place, number, worker, first)
+        if count == -errno.ENOENT:  # what a setting of the element leaves out
+            return np.zeros(0, table.dtype())
         if count == -errno.EPROTO:
             raise CopyError(f"the table {table.name} of worker {worker} is damaged")
         check(count, f"reading the table {table.name}")

@@ -119,7 +119,7 @@ def show(element: str, table: str | None, box: str | None, where: str | None,
         try:
             place = copied.find(element, table)
             rows = copied.array(element, place.table.name)
-            found = select(place.table, rows, Query(where, within, sort))
+            found = select(place.table, rows, Query(where, within, sort), copied.now_ns)
         except StateError as error:
             raise click.UsageError(str(error)) from error
     is_table = not (as_json or csv or parquet)
@@ -160,6 +160,8 @@ def _print(part: polars.DataFrame) -> None:
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, float):
         return f"{value:.2f}"
     return str(value)

@@ -148,6 +148,7 @@ class Memory(_Table):
 class Metrics(_Table):
     address: HostAddress = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 9105
+    elements_s: Annotated[int, Field(ge=0, le=3600)] = 10  # how old theirs may be; 0: none
 
 
 def _plain_element(table: dict[str, Any]) -> dict[str, Any]:

@@ -158,7 +158,7 @@ class Orchestrator:
         from ftmb.orchestrator.metrics import serve
 
         try:
-            serve(self.configuration["name"], metrics["address"], metrics["port"])
+            serve(self.configuration)
         except OSError as error:
             raise Failed(
                 f"metrics cannot be served at {metrics['address']}:{metrics['port']}: "

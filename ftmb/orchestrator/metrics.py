@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ftmb.errors import NotRunningError
+from ftmb.orchestrator.element_metrics import ElementCollector, has_metrics
 
 
 class BoxCollector(Collector):
@@ -133,8 +134,11 @@ def _of_workers(found: dict[str, Any]) -> Iterator[Metric]:
         yield _labelled(CounterMetricFamily, f"ftmb_master_{key}", help_text, ["worker"], rows)
 
 
-def serve(name: str, address: str, port: int) -> None:
+def serve(configuration: dict[str, Any]) -> None:
     """In a thread of its own, until the process ends. OSError when the port is taken."""
+    name, metrics = configuration["name"], configuration["metrics"]
     registry = CollectorRegistry()
     registry.register(BoxCollector(name))
-    start_http_server(port, addr=address, registry=registry)
+    if metrics["elements_s"] != 0 and has_metrics(configuration):
+        registry.register(ElementCollector(name, metrics["elements_s"]))
+    start_http_server(metrics["port"], addr=metrics["address"], registry=registry)

@@ -33,7 +33,8 @@ class Place:
     """A table of an element, which stands at a place in the pipeline."""
 
     place: int
-    element: str
+    element: str  # its name in this box
+    kind: str  # of element
     number: int
     table: Table
 
@@ -45,6 +46,7 @@ class State:
         self.name = name
         self.pause_ns: int = told["pause_ns"]
         self.records: list[int] = told["records"]
+        self.now_ns = copy.now_ns  # of the box's clock: the last input that is in the copy
         self._copy = copy
         self._memory = memory
 
@@ -52,7 +54,7 @@ class State:
         """All that there is to see, in the order of the pipeline."""
         pipeline = self._copy.pipeline
         return [
-            Place(place, pipeline.names[place], number, table)
+            Place(place, pipeline.names[place], element, number, table)
             for place, element in enumerate(pipeline.elements)
             for number, table in enumerate(tables_of(element))
         ]

@@ -17,7 +17,10 @@ from ftmb.errors import StateError
 
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 NANOSECONDS = 1e9
-MAPPED = bytes(10) + b"\xff\xff"  # in front of an IPv4 address in 16 bytes
+ADDRESS_SIZE = 16
+IPV4_MAPPED_BITS = 96
+IPV4_MAPPED = bytes(10) + b"\xff\xff"
+ADDRESSES = ("address", "address as numbers")
 
 
 @dataclass(frozen=True)
@@ -35,20 +38,49 @@ def _ipv4(numbers: pl.Series) -> pl.Series:
     return frame.select(pl.concat_str(pl.all(), separator=".")).to_series()
 
 
-def _text(packed: bytes) -> str:
-    """Of either version: 16 bytes may hold an IPv4 address, as ::ffff:a.b.c.d."""
-    address = ipaddress.ip_address(packed)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
+def _bytes(column: np.ndarray) -> np.ndarray:
+    """A row for each value."""
+    return np.ascontiguousarray(column).view("u1").reshape(len(column), column.dtype.itemsize)
 
 
-def _address(name: str, column: np.ndarray) -> pl.Series:
+def _address_bytes(field: Field, column: np.ndarray) -> np.ndarray:
+    """Sixteen in a row, in network byte order."""
+    raw = _bytes(column)[:, :ADDRESS_SIZE]
+    if field.type == "address":
+        return raw
+    halves = np.ascontiguousarray(raw).view("<u8").astype(">u8")
+    return halves.view("u1").reshape(len(column), ADDRESS_SIZE)
+
+
+def _address_text(raw: bytes) -> str:
+    address = ipaddress.IPv6Address(raw)
+    return str(address.ipv4_mapped or address)
+
+
+def _address(field: Field, column: np.ndarray) -> pl.Series:
     if column.dtype.kind == "V":
-        raw = np.ascontiguousarray(column).tobytes()
-        size = column.dtype.itemsize
-        texts = [_text(raw[at : at + size]) for at in range(0, len(raw), size)]
-        return pl.Series(name, texts, pl.String)
-    return _ipv4(pl.Series(name, column.astype("u4"))).rename(name)
+        texts = [_address_text(row.tobytes()) for row in _address_bytes(field, column)]
+        return pl.Series(field.name, texts, pl.String)
+    return _ipv4(pl.Series(field.name, column.astype("u4"))).rename(field.name)
+
+
+def _prefix(field: Field, column: np.ndarray) -> pl.Series:
+    lengths = np.ascontiguousarray(_bytes(column)[:, ADDRESS_SIZE:]).view("<u8").reshape(-1)
+    texts = []
+    for row, length in zip(_address_bytes(field, column), lengths, strict=True):
+        address = _address_text(row.tobytes())
+        texts.append(f"{address}/{int(length) - (0 if ':' in address else IPV4_MAPPED_BITS)}")
+    return pl.Series(field.name, texts, pl.String)
+
+
+def _seconds_left(field: Field, column: np.ndarray, now_ns: int) -> pl.Series:
+    """Deadlines are the lower bits of a number of units; past ones are negative, 0 is none."""
+    bits = column.dtype.itemsize * 8
+    now = np.array(now_ns // field.unit_ns % (1 << bits), column.dtype)
+    left = (column - now).astype(f"i{bits // 8}")
+    seconds = pl.Series(field.name, left * (field.unit_ns / NANOSECONDS))
+    has_none = pl.Series(column == 0)
+    return seconds.zip_with(~has_none, pl.Series([None], dtype=pl.Float64)).rename(field.name)
 
 
 def _named(name: str, column: np.ndarray, names: dict[int, str]) -> pl.Series:
@@ -65,10 +97,12 @@ def _flags(field: Field, column: np.ndarray) -> pl.Series:
     return _named(field.name, column, names)
 
 
-def _column(field: Field, column: np.ndarray) -> pl.Series:
+def _column(field: Field, column: np.ndarray, now_ns: int) -> pl.Series:
     match field.type:
-        case "address":
-            return _address(field.name, column)
+        case "address" | "address as numbers":
+            return _address(field, column)
+        case "prefix":
+            return _prefix(field, column)
         case "choice":
             return _named(field.name, column, dict(enumerate(field.names)))
         case "flags":
@@ -77,15 +111,21 @@ def _column(field: Field, column: np.ndarray) -> pl.Series:
             return _named(field.name, column, PROTOCOLS)
         case "seconds":
             return pl.Series(field.name, column * (field.unit_ns / NANOSECONDS))
+        case "seconds left":
+            return _seconds_left(field, column, now_ns)
+        case "parts":
+            return pl.Series(field.name, column / field.parts)
+        case "text":
+            return pl.Series(field.name, [text.decode() for text in column.tolist()], pl.String)
         case _:
             return pl.Series(field.name, np.ascontiguousarray(column))
 
 
-def frame_of(table: Table, rows: Rows) -> pl.DataFrame:
-    """All columns, in the order of the fields."""
+def frame_of(table: Table, rows: Rows, now_ns: int) -> pl.DataFrame:
+    """All columns, in the order of the fields; `now_ns` is the time that deadlines count from."""
     fields = {field.name: field for field in table.fields}
     columns = [
-        _column(fields[name], rows[name]) if name in fields else pl.Series(name, rows[name])
+        _column(fields[name], rows[name], now_ns) if name in fields else pl.Series(name, rows[name])
         for name in rows.dtype.names or ()
     ]
     return pl.DataFrame(columns)
@@ -110,21 +150,23 @@ def _is_within(field: Field, column: np.ndarray, prefix: str) -> np.ndarray:
             return np.zeros(len(column), bool)
         mask = int(network.netmask)
         return (column.astype("u4") & mask) == int(network.network_address)
-    raw = np.ascontiguousarray(column).view("u1").reshape(len(column), -1)
-    is_mapped = (raw[:, : len(MAPPED)] == np.frombuffer(MAPPED, "u1")).all(axis=1)
-    raw = raw[:, len(MAPPED) :] if network.version == 4 else raw
+    raw = _address_bytes(field, column)
+    is_ipv4 = (raw[:, :12] == np.frombuffer(IPV4_MAPPED, "u1")).all(axis=1)
+    if network.version == 4:
+        raw, is_version = raw[:, 12:], is_ipv4
+    else:
+        is_version = ~is_ipv4
     wanted = np.frombuffer(network.network_address.packed, "u1")
     mask_bytes = np.frombuffer(network.netmask.packed, "u1")
-    is_within = ((raw & mask_bytes) == wanted).all(axis=1)
-    return np.asarray(is_within & (is_mapped == (network.version == 4)))
+    return np.asarray(((raw & mask_bytes) == wanted).all(axis=1) & is_version)
 
 
-def select(table: Table, rows: Rows, query: Query) -> pl.DataFrame:
-    """The rows that a query asks for. StateError says what is wrong with it."""
+def select(table: Table, rows: Rows, query: Query, now_ns: int) -> pl.DataFrame:
+    """The rows that a query asks for; `now_ns` as above. StateError says what is wrong with it."""
     for name, prefix in query.within:
-        field = _known(table, name, ("address",))
+        field = _known(table, name, ADDRESSES)
         rows = rows[_is_within(field, rows[name], prefix)]
-    frame = frame_of(table, rows)
+    frame = frame_of(table, rows, now_ns)
     if query.where is not None:
         try:
             frame = frame.filter(pl.sql_expr(query.where))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arena/arena.h"
+#include "master/worker_state.h"
 
 static const struct arena_header *header_of(const struct state_copy *copy) {
     return (const struct arena_header *)copy->bytes;
@@ -23,6 +24,21 @@ int state_copy_check(const struct state_copy *copy, uint64_t configuration_diges
 
 uint32_t state_copy_workers(const struct state_copy *copy) {
     return header_of(copy)->workers;
+}
+
+uint64_t state_copy_now_ns(const struct state_copy *copy) {
+    const struct arena_header *header = header_of(copy);
+    uint64_t now_ns = 0;
+    for (uint32_t worker = 0; worker < header->workers; worker++) {
+        uint64_t offset = header->worker_state[worker];
+        if (offset < ARENA_HEADER_SIZE || offset >= copy->size ||
+            copy->size - offset < sizeof(struct worker_state)) {
+            continue;
+        }
+        const struct worker_state *state = (const void *)(copy->bytes + offset);
+        now_ns = state->now_ns > now_ns ? state->now_ns : now_ns;
+    }
+    return now_ns;
 }
 
 /* The shared part of an element, or a worker's; NULL: there is none, or it cannot be. */

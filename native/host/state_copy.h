@@ -20,6 +20,9 @@ struct state_copy {
  * another configuration, by `configuration_digest`). */
 int state_copy_check(const struct state_copy *copy, uint64_t configuration_digest);
 
+/* The time of the last input that a worker of it had consumed; 0: none. */
+uint64_t state_copy_now_ns(const struct state_copy *copy);
+
 /* The workers of a copy that passed the check. */
 uint32_t state_copy_workers(const struct state_copy *copy);
 

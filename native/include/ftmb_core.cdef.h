@@ -31,19 +31,33 @@ enum ftmb_field_type {
     FTMB_FIELD_NUMBER,
     FTMB_FIELD_ADDRESS,
     FTMB_FIELD_ADDRESS_AS_NUMBER,
+    FTMB_FIELD_ADDRESS_AS_NUMBERS,
+    FTMB_FIELD_PREFIX,
     FTMB_FIELD_CHOICE,
     FTMB_FIELD_FLAGS,
     FTMB_FIELD_SECONDS,
+    FTMB_FIELD_SECONDS_LEFT,
+    FTMB_FIELD_PARTS,
     FTMB_FIELD_PROTOCOL,
+    FTMB_FIELD_TEXT,
+    ...
+};
+enum ftmb_metric {
+    FTMB_METRIC_NONE,
+    FTMB_METRIC_LABEL,
+    FTMB_METRIC_COUNTER,
+    FTMB_METRIC_GAUGE,
     ...
 };
 struct ftmb_field {
     const char *name;
     const char *help;
     enum ftmb_field_type type;
+    enum ftmb_metric metric;
     uint32_t offset, size;
     const char *const *names;
     uint64_t unit_ns;
+    uint64_t parts;
     ...;
 };
 struct ftmb_table {
@@ -52,6 +66,7 @@ struct ftmb_table {
     const struct ftmb_field *fields;
     uint32_t row_size;
     bool is_shared;
+    uint32_t metric_rows_max;
     ...;
 };
 enum ftmb_steering { FTMB_STEERING_FLOW, FTMB_STEERING_ANY, ... };
@@ -398,6 +413,7 @@ struct state_copy {
     const struct pipeline *pipeline;
 };
 int state_copy_check(const struct state_copy *copy, uint64_t configuration_digest);
+uint64_t state_copy_now_ns(const struct state_copy *copy);
 uint32_t state_copy_workers(const struct state_copy *copy);
 int64_t state_copy_rows(const struct state_copy *copy, uint32_t place, uint32_t table,
                         uint32_t worker, const void **first);

@@ -13,22 +13,38 @@
 #include <stdint.h>
 
 enum ftmb_field_type {
-    FTMB_FIELD_NUMBER,  /* unsigned, of 1, 2, 4 or 8 bytes */
-    FTMB_FIELD_ADDRESS, /* 4 bytes of IPv4, or 16 of IPv6 (::ffff:a.b.c.d: IPv4), network order */
-    FTMB_FIELD_ADDRESS_AS_NUMBER, /* IPv4, a uint32_t */
-    FTMB_FIELD_CHOICE,            /* a number whose name stands in `names` */
-    FTMB_FIELD_FLAGS,             /* a number of bits whose names stand in `names` */
-    FTMB_FIELD_SECONDS,           /* a number of units of `unit_ns` nanoseconds */
-    FTMB_FIELD_PROTOCOL,          /* of IP, a uint8_t */
+    FTMB_FIELD_NUMBER, /* unsigned, of 1, 2, 4 or 8 bytes */
+    /* In network byte order: IPv4 of 4 bytes, or IPv6 of 16; in these IPv4 is ::ffff:a.b.c.d. */
+    FTMB_FIELD_ADDRESS,
+    FTMB_FIELD_ADDRESS_AS_NUMBER,  /* IPv4, a uint32_t */
+    FTMB_FIELD_ADDRESS_AS_NUMBERS, /* the 16 bytes as two uint64_t, the upper half first */
+    FTMB_FIELD_PREFIX,             /* the same, and a uint64_t behind them: bits of 128 */
+    FTMB_FIELD_CHOICE,             /* a number whose name stands in `names` */
+    FTMB_FIELD_FLAGS,              /* a number of bits whose names stand in `names` */
+    FTMB_FIELD_SECONDS,            /* a number of units of `unit_ns` nanoseconds */
+    FTMB_FIELD_SECONDS_LEFT, /* until such a time of the box's clock (its lower bits); 0: none */
+    FTMB_FIELD_PARTS,        /* a number of parts, of which `parts` are one */
+    FTMB_FIELD_PROTOCOL,     /* of IP, a uint8_t */
+    FTMB_FIELD_TEXT,         /* UTF-8, zeros behind it if it is shorter */
+};
+
+/* What of a table Prometheus gets: metrics are called ftmb_ELEMENT_TABLE_FIELD. */
+enum ftmb_metric {
+    FTMB_METRIC_NONE,
+    FTMB_METRIC_LABEL,   /* rows with the same labels are added up */
+    FTMB_METRIC_COUNTER, /* a number that only grows */
+    FTMB_METRIC_GAUGE,
 };
 
 struct ftmb_field {
     const char *name;
     const char *help; /* one line, with the unit */
     enum ftmb_field_type type;
+    enum ftmb_metric metric;
     uint32_t offset, size;    /* bytes, within a row */
     const char *const *names; /* CHOICE and FLAGS: NULL-terminated */
     uint64_t unit_ns;         /* SECONDS */
+    uint64_t parts;           /* PARTS */
 };
 
 struct ftmb_table {
@@ -41,6 +57,9 @@ struct ftmb_table {
     uint64_t (*rows)(const void *config, const void *state, const void **first);
     /* used[i], all of them 0 before: whether row i holds anything. NULL: all do. */
     void (*mark_used)(const void *state, const void *first, uint64_t count, uint8_t *used);
+    /* Metrics: how many rows at most, those with the most of the first number that is one; 0: all,
+     * of which there must be few. Somebody may pay for each. */
+    uint32_t metric_rows_max;
 };
 
 #endif

@@ -211,6 +211,7 @@ void worker_build(struct worker *worker, uint8_t *record, uint32_t input_count) 
             add_input(worker, input);
         }
         worker->state->input_position += input_record_size(input);
+        worker->state->now_ns = input->time_ns;
     }
     run_batch(worker, first, builder->slot_count);
     write_back(builder);

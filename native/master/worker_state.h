@@ -21,6 +21,7 @@ enum worker_drop {
 struct worker_state {
     uint64_t record_number;  /* the last record built */
     uint64_t input_position; /* bytes of the input log consumed */
+    uint64_t now_ns;         /* time of the last input consumed: tables count from it */
     uint64_t random[4];
     uint64_t packets; /* consumed */
     uint64_t bytes;

@@ -92,7 +92,7 @@ def test_a_good_configuration_becomes_the_plain_form() -> None:
         "logs": {"input_mib": 64, "access_mib": 16, "output_mib": 8},
         "heartbeat": {"bound_ms": 100},
         "memory": {"arena_mib": 1024, "hugepages": "auto"},
-        "metrics": {"address": "127.0.0.1", "port": 9105},
+        "metrics": {"address": "127.0.0.1", "port": 9105, "elements_s": 10},
         "notes": [],
     }
 

@@ -5,9 +5,9 @@
 
 #define PART_SIZE (1U << 19) /* less than a huge page, which would have to be zeroed whole */
 #define STEPS_MAX 4096U
-#define CONFIG_SIZE_MAX 64U
+#define CONFIG_SIZE_MAX 262144U
 
-extern const struct ftmb_element_class forward_class, monitor_class;
+extern const struct ftmb_element_class forward_class, limiter_class, monitor_class;
 
 /* Made once: two replicas' output logs and pages, and the loggers' own. */
 static struct ring input_rings[FUZZ_WORKERS_MAX], access_rings[FUZZ_WORKERS_MAX];
@@ -295,9 +295,52 @@ void fuzz_add_forward(struct pipeline *pipeline) {
     add_between_ports(pipeline, config, &forward_class);
 }
 
-void fuzz_add_monitor(struct pipeline *pipeline, bool is_stamping) {
+void fuzz_add_monitor(struct pipeline *pipeline, bool is_stamping, bool counts_all) {
     static _Alignas(64) uint8_t config[CONFIG_SIZE_MAX];
     add_between_ports(pipeline, config, &monitor_class);
     element_config_set(&monitor_class, config, "hosts_max", 1024);
     element_config_set(&monitor_class, config, "stamp", is_stamping);
+    if (counts_all) {
+        element_config_set(&monitor_class, config, "destinations", 1);
+        element_config_set(&monitor_class, config, "top", 16);
+        element_config_set_text(&monitor_class, config, "prefixes", "10.0.0.0/8");
+        element_config_set_text(&monitor_class, config, "prefixes", "2001:db8::/32");
+    }
+}
+
+void fuzz_add_limiter(struct pipeline *pipeline) {
+    static _Alignas(64) uint8_t config[CONFIG_SIZE_MAX];
+    const struct ftmb_element_class *element = &limiter_class;
+    char error[256];
+    MUST(element->config_size <= CONFIG_SIZE_MAX);
+    element_config_init(element, config);
+    element_config_set(element, config, "inside", 0);
+    element_config_set(element, config, "outside", 1);
+    element_config_set(element, config, "hosts_max", 256);
+    element_config_set_text(element, config, "total",
+                            "upload 1M burst 9000 download 2M burst 7000");
+    element_config_set_text(element, config, "host",
+                            "upload 100k burst 5000 download 1k burst 5000");
+    element_config_set_text(element, config, "prefixes", "10.0.0.0/8 upload 500k burst 6000");
+    element_config_set_text(element, config, "prefixes", "2001:db8::/32 download 1M burst 6000");
+    element_config_set_text(element, config, "classes", "first keeps 30% mark ef");
+    element_config_set_text(element, config, "classes", "second mark le");
+    element_config_set_text(element, config, "rules", "first tcp any -> any port 80,443");
+    element_config_set_text(element, config, "rules", "first dscp ef icmp any -> any type 8");
+    MUST(element->check(config, 1, error, sizeof(error)) == 0);
+    MUST(pipeline_add(pipeline, element, config) == 0);
+}
+
+uint64_t fuzz_box_drops(const struct fuzz_box *box) {
+    uint64_t count = 0;
+    for (uint32_t worker = 0; worker < box->workers; worker++) {
+        const struct worker_state *state =
+            pipeline_worker_state(&box->master.process->arena, worker);
+        for (uint32_t stage = 0; stage < FTMB_PIPELINE_MAX; stage++) {
+            for (uint32_t reason = 0; reason < FTMB_DROP_REASONS_MAX; reason++) {
+                count += state->drops[stage][reason];
+            }
+        }
+    }
+    return count;
 }

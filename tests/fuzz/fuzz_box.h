@@ -105,6 +105,10 @@ void fuzz_box_fail_over(struct fuzz_box *box);
 
 /* These elements between the box's two ports, once each, with a table of 1,024 hosts. */
 void fuzz_add_forward(struct pipeline *pipeline);
-void fuzz_add_monitor(struct pipeline *pipeline, bool is_stamping);
+void fuzz_add_monitor(struct pipeline *pipeline, bool is_stamping, bool counts_all);
+/* Buckets of every kind, that some thousand bytes empty. */
+void fuzz_add_limiter(struct pipeline *pipeline);
+/* What elements dropped, by the master's state. */
+uint64_t fuzz_box_drops(const struct fuzz_box *box);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Forward and monitor, alone and one after the other, under any traffic. Every frame that came by
- * a known port leaves once, unchanged but for the monitor's stamp; the shared tables are the same
- * in master and standby, whatever the order in which two workers touched them.
+ * Forward, monitor and limiter, alone and one after the other, under any traffic. Every frame that
+ * came by a known port leaves once, or is counted as dropped; the shared tables are the same in
+ * master and standby, whatever the order in which two workers touched them.
  */
 #include "fuzz_traffic.h"
 
@@ -20,11 +20,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct fuzz_data data = {.at = bytes, .left = size};
     uint8_t choices = fuzz_take8(&data);
     pipeline = (struct pipeline){0};
+    if ((choices & 16) != 0) {
+        fuzz_add_limiter(&pipeline);
+    }
     if ((choices & 1) == 0) {
         fuzz_add_forward(&pipeline);
     }
     if ((choices & 3) != 0) {
-        fuzz_add_monitor(&pipeline, (choices & 4) != 0);
+        fuzz_add_monitor(&pipeline, (choices & 4) != 0, (choices & 8) != 0);
     }
     memset(&traffic, 0, sizeof(traffic));
     fuzz_box_open(&box, &pipeline, 1 + (choices >> 7), on_sent);
@@ -34,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     for (uint32_t worker = 0; worker < box.workers; worker++) {
         dropped += atomic_load(&box.input.queues[worker].dropped);
     }
-    MUST(box.left + dropped == box.arrived);
+    MUST(box.left + dropped + fuzz_box_drops(&box) == box.arrived);
     fuzz_box_close(&box);
     return 0;
 }

@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if ((choices & 2) != 0) {
         fuzz_add_forward(&pipeline);
     } else {
-        fuzz_add_monitor(&pipeline, true);
+        fuzz_add_monitor(&pipeline, true, false);
     }
     fuzz_box_open_without_replicas(&box, &pipeline, 1 + (choices & 1), on_sent);
     fuzz_replica_open(&box, &box.standby, 2);

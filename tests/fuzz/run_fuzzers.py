@@ -35,14 +35,24 @@ AIMS = {
     "load_balancer": ["elements/load_balancer/*.c"],
     "messages": ["ftmb/processes/logger.py", "ftmb/processes/messages.py"],
     "nat": ["elements/nat/*.c"],
-    "options": ["elements/nat/nat_config.c", "elements/firewall/firewall_rules.c"],
+    "options": [
+        "elements/nat/nat_config.c",
+        "elements/firewall/firewall_rules.c",
+        "elements/matching/*.c",
+    ],
     "output_logger": ["native/output_logger/*.c", "native/log/output_record.c"],
-    "pipeline": ["elements/forward/*.c", "elements/monitor/*.c", "native/shared_state/*.c"],
+    "pipeline": [
+        "elements/forward/*.c",
+        "elements/monitor/*.c",
+        "elements/limiter/*.c",
+        "native/shared_state/*.c",
+    ],
     "pktgen": ["native/pktgen/*.c", "native/pktgen/*.h"],
     "replay": ["native/standby/*.c", "native/master/worker.c"],
     "resolution": ["native/port/address_resolution.c"],
     "snapshot": ["native/host/snapshot.c"],
     "steering": ["native/input_logger/steering.c", "elements/nat/nat_packet.c"],
+    "wan_optimizer": ["elements/wan_optimizer/*.c"],
 }
 
 

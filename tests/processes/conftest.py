@@ -66,7 +66,7 @@ def configuration(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "logs": {"input_mib": 8, "access_mib": 4, "output_mib": 8},
         "heartbeat": {"bound_ms": 100},
         "memory": {"arena_mib": 256, "hugepages": "auto"},
-        "metrics": {"address": "127.0.0.1", "port": 0},
+        "metrics": {"address": "127.0.0.1", "port": 0, "elements_s": 10},
     }
 
 

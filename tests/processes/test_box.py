@@ -210,7 +210,7 @@ def test_a_taken_metrics_port_is_refused(box: Callable[..., None]) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         number = taken.getsockname()[1]
-        refused(box, "metrics", metrics={"address": "127.0.0.1", "port": number})
+        refused(box, "metrics", metrics={"address": "127.0.0.1", "port": number, "elements_s": 10})
 
 
 def test_it_works_without_huge_pages(box: Callable[..., None], lab: Lab) -> None:
@@ -223,7 +223,7 @@ def test_metrics_tell_what_the_status_tells(box: Callable[..., None], lab: Lab) 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number = free.getsockname()[1]
-    box(metrics={"address": "127.0.0.1", "port": number})
+    box(metrics={"address": "127.0.0.1", "port": number, "elements_s": 10})
     pings(lab)
     connection = http.client.HTTPConnection("127.0.0.1", number, timeout=5)
     connection.request("GET", "/metrics")
