@@ -153,6 +153,14 @@ def shared(workers: int, rounds: int) -> None:
 
 
 @main.command()
+@click.option("--rules", type=click.IntRange(1, 16384), default=1000, show_default=True)
+@rounds_option
+def ids(rules: int, rounds: int) -> None:
+    """Gbit/s with many rules, beside Suricata where scripts/peers/suricata.sh has put it."""
+    run([plan.ids_step(rules, rounds)])
+
+
+@main.command()
 @click.option("--rate", type=click.IntRange(1), help="packets a second; left out: half load")
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
 def latency(rate: int | None, rounds: int) -> None:

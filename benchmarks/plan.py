@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks import (
     failover,
+    ids,
     latency,
     limits,
     log_bytes,
@@ -22,7 +23,7 @@ from benchmarks import (
     throughput,
 )
 
-ELEMENTS = ("forward", "monitor", "nat", "firewall", "load_balancer", "limiter", "ids")
+ELEMENTS = ("forward", "monitor", "nat", "firewall", "load_balancer", "ids", "limiter")
 BY_PAYLOAD = ("wan_optimizer",)  # what it costs depends on what the payloads are
 MATRIX = (
     *((element, flows) for flows in (10_000, 1_000_000) for element in ELEMENTS),
@@ -67,6 +68,14 @@ def pipelined_step(element: str, flows: int, rounds: int) -> Step:
         f"port to port, {element}, {flows:,} flows",
         rounds * 2.4,
         lambda: {"pipelined": {element: {str(flows): pipelined.measure(element, flows, rounds)}}},
+    )
+
+
+def ids_step(rules: int, rounds: int) -> Step:
+    return Step(
+        f"inspection, {rules:,} rules",
+        12 + rounds * 6 + rules * 5e-3,
+        lambda: {"ids": {str(rules): ids.measure(rules, rounds)}},
     )
 
 
@@ -118,6 +127,7 @@ def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
         yield pipelined_step(element, 10_000, min(rounds, 3))
     yield Step("shared state, 2 workers", 2 + rounds * 0.4,
                lambda: {"shared": {"2": shared.measure(2, rounds)}})  # fmt: skip
+    yield ids_step(1000, few)
     latency_rounds = min(rounds, 7)
     yield Step("latency", 6 + latency_rounds * 7,
                lambda: {"latency_us": latency.measure(latency_rounds)})  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.limits import words as counted
 
 Report = dict[str, Any]
-ELEMENTS = ("forward", "monitor", "nat", "firewall", "load_balancer", "limiter", "ids")
+ELEMENTS = ("forward", "monitor", "nat", "firewall", "load_balancer", "ids", "limiter")
 NAT_MPPS = {1_000: 20.0, 10_000: 20.0, 100_000: 15.0, 1_000_000: 10.0, 10_000_000: 6.0}
 WITHOUT_HAND_OVERS = ("forward, full bursts", "monitor, full bursts", "nat, full bursts",
                       "nat, half load")  # fmt: skip

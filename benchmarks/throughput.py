@@ -29,14 +29,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "pending_max": 1 << 21,
     },
     "forward": {"first": "inside", "second": "outside"},
-    "limiter": {
-        "inside": "inside",
-        "outside": "outside",
-        "total": "upload unlimited",
-        "host": "upload 100G burst 1G",
-        "prefixes": ["10.0.0.0/8 upload 1000G burst 1G"],
-        "hosts_max": 1 << 20,
-    },
     "ids": {
         "inside": "inside",
         "outside": "outside",
@@ -49,6 +41,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
             'drop udp any any -> any 69 (content:"|00 01|"; startswith; sid:5;)',
         ],
         "flows_max": 1 << 21,
+    },
+    "limiter": {
+        "inside": "inside",
+        "outside": "outside",
+        "total": "upload unlimited",
+        "host": "upload 100G burst 1G",
+        "prefixes": ["10.0.0.0/8 upload 1000G burst 1G"],
+        "hosts_max": 1 << 20,
     },
     "load_balancer": {
         "clients": "inside",

@@ -135,6 +135,16 @@ reserve_huge_pages() {
     fi
 }
 
+# What the ids is compared with. Without it those tests are skipped, and say so.
+unpack_suricata() {
+    [ -x build/peers/suricata/usr/bin/suricata ] && return
+    say "Suricata, to compare with: unpacking into build/peers"
+    mkdir -p build/peers
+    scripts/peers/suricata.sh >build/peers/suricata.log 2>&1 ||
+        say "Suricata could not be had (build/peers/suricata.log): its tests will be skipped"
+}
+
 install_packages
 make_environment
+unpack_suricata
 reserve_huge_pages

@@ -273,6 +273,30 @@ def _limits(section: Section) -> list[Table]:
     return tables(section)
 
 
+def _ids(section: Section) -> list[Table]:
+    table = Table(
+        "Inspection on one core, a trace of web-like connections",
+        ("rules", "ids protected, Gbit/s", "ids unprotected, Gbit/s", "ratio", "Suricata, Gbit/s",
+         "ids protected to Suricata", "bytes a packet", "alerts in the trace, ids", "Suricata's"),
+        note=f"{SEVERAL}; the same rules and frames, no checksums, Suricata in single mode",
+        command="python -m benchmarks ids",
+    )  # fmt: skip
+    for rules, row in sorted(section.items(), key=lambda item: int(item[0])):
+        gbit = row["gbit"]
+        table.add(
+            int(rules),
+            with_spread(gbit["protected"]),
+            with_spread(gbit["unprotected"]),
+            row["ratio"],
+            with_spread(gbit.get("suricata")),
+            row["to_suricata"],
+            row["bytes_per_packet"],
+            row["alerts"]["ids"],
+            row["alerts"]["suricata"],
+        )
+    return [table]
+
+
 RENDERERS: dict[str, tuple[str, Renderer]] = {
     "targets": ("Targets", _targets),
     "throughput": ("Throughput", _throughput),
@@ -287,6 +311,7 @@ RENDERERS: dict[str, tuple[str, Renderer]] = {
     "start": ("Start", _start),
     "scaling": ("More cores", _scaling),
     "modes": ("Other modes", _modes),
+    "ids": ("Intrusion detection", _ids),
     "peers": ("The kernel's NAT", _peers),
     "limits": ("What the limits are", _limits),
 }

@@ -16,6 +16,7 @@ from ftmb.command_line.command import command
 from ftmb.command_line.graph import graph
 from ftmb.command_line.kit import elements, headers, lint_element, new_element
 from ftmb.command_line.pktgen import pktgen
+from ftmb.command_line.rules import rules
 from ftmb.command_line.simulate import simulate
 from ftmb.command_line.soak import soak
 from ftmb.command_line.state import state
@@ -54,6 +55,7 @@ def ftmb() -> None:
       ftmb state show nat      its sessions, as the standby has them
       ftmb soak                every kind of failure, for a long time
       ftmb pktgen run SCRIPT   measure a box, or anything else, from outside
+      ftmb rules check FILE    which rules of a file an ids element takes
       ftmb elements nat        what it has: options, drop reasons, tables
       ftmb new-element mine    an element of your own, to begin with
     """
@@ -62,6 +64,7 @@ def ftmb() -> None:
 for one in (command, elements, graph, headers, lint_element, new_element):
     ftmb.add_command(one)
 ftmb.add_command(pktgen)
+ftmb.add_command(rules)
 ftmb.add_command(simulate)
 ftmb.add_command(soak)
 ftmb.add_command(state)
@@ -89,6 +92,8 @@ def check(configuration: Path) -> int:
         f"{configuration}: box '{box['name']}': {pipeline} on {box['workers']['count']} worker(s), "
         f"ports {ports}, protection {box['protection']}"
     )
+    for remark in box["notes"]:
+        click.echo(remark)
     return ExitStatus.OK
 
 
@@ -112,6 +117,8 @@ def up(configuration: Path, foreground: bool) -> int:
 
     box = load(configuration).to_dict()
     require_machine(box)
+    for remark in box["notes"]:
+        click.echo(remark, err=True)
     attached = orchestrator.start(box, foreground=foreground)
     if not foreground:
         state = "was found running without an orchestrator: attached" if attached else "is up"

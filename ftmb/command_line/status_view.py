@@ -21,6 +21,8 @@ def show(observed: dict[str, Any], console: Console | None = None) -> None:
     )
     if state not in ("protected", "failed"):
         console.print("[yellow]a failure now would lose state[/]")
+    for remark in observed.get("notes", ()):
+        console.print(remark, style="dim", markup=False, highlight=False)
     console.print(_processes(observed["processes"]))
     console.print(_ports(observed["ports"]))
     for table in (_drops(observed["drops"]), _failovers(observed["failovers"])):

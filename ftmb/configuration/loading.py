@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -18,10 +18,12 @@ from pydantic_core import ErrorDetails
 from ftmb.configuration.model import Configuration
 from ftmb.configuration.modules import resolve_modules
 from ftmb.configuration.positions import Path, key_lines, line_of
+from ftmb.configuration.prepared import prepare_elements
 from ftmb.configuration.relations import Problem, relation_problems, unknown
 from ftmb.errors import ConfigurationError
 
 SHOWN_LENGTH_MAX = 60
+_NUMBER = re.compile(r"(?<=:)([0-9]{1,9})(?=:)")
 _SYNTAX_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 _TYPE_WORDS = {
@@ -50,6 +52,11 @@ class Kind(Generic[Model]):
     """Puts what files say in the place of their names, which are relative to the folder."""
 
 
+def _resolve_box(data: dict[str, Any], folder: FilePath) -> Iterator[Problem]:
+    yield from resolve_modules(data, folder)
+    yield from prepare_elements(data, folder)
+
+
 BOX = Kind(
     Configuration,
     relation_problems,
@@ -57,7 +64,7 @@ BOX = Kind(
         ("port",): "; a box needs at least one [[port]] table",
         ("element",): "; a box needs at least one [[element]] table",
     },
-    resolve_modules,
+    _resolve_box,
 )
 
 
@@ -127,12 +134,13 @@ def check_data(
 
 
 def _rendered(problems: list[Problem], place_of: Any) -> list[str]:
-    def line_number(text: str) -> tuple[int, str]:
-        match = re.search(r":(\d+): ", text)
-        return (int(match[1]) if match else 0, text)
+    """In order of lines, also of those that messages name."""
+
+    def numbered(text: str) -> list[str | int]:
+        return [int(part) if index % 2 else part for index, part in enumerate(_NUMBER.split(text))]
 
     texts = {f"{place_of(path)}: {_name_of(path)}: {message}" for path, message in problems}
-    return sorted(texts, key=line_number)
+    return sorted(texts, key=numbered)
 
 
 def _name_of(path: Path) -> str:

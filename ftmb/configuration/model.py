@@ -176,6 +176,7 @@ class Configuration(_Table):
     heartbeat: Heartbeat = Heartbeat()
     memory: Memory = Memory()
     metrics: Metrics = Metrics()
+    notes: tuple[str, ...] = Field(default=(), strict=False)  # prepared.py's, for who runs the box
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that the processes of the box read: JSON types only."""

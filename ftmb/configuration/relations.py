@@ -17,6 +17,7 @@ from ftmb.configuration import paths
 from ftmb.configuration.model import WORKERS_MAX
 from ftmb.configuration.modules import is_file
 from ftmb.configuration.positions import Path
+from ftmb.configuration.prepared import keys_of
 
 Problem = tuple[Path, str]
 JOURNAL = "journal:"  # before the path of a file, as a port's device
@@ -179,7 +180,8 @@ def element_problems(data: dict[str, Any]) -> list[Problem]:
         known = [option.name for option in classes[name].options]
         options = {key: value for key, value in table.items() if key not in TABLE_KEYS}
         for key in options.keys() - known:
-            problems.append(((*path, key), unknown("unknown key", key, known)))
+            allowed = sorted({*known, *keys_of(name)})
+            problems.append(((*path, key), unknown("unknown key", key, allowed)))
         options = {key: value for key, value in options.items() if key in known}
         found = elements.check_options(name, options, ports, workers)
         problems += [((*path, *place), message) for place, message in found]

@@ -92,6 +92,8 @@ class Orchestrator:
         """The box's whole life, or what is left of it."""
         try:
             if self.lock is not None:
+                for remark in self.configuration.get("notes", ()):
+                    note("configuration", remark=remark)
                 crash_point("orchestrator-before-logger")
                 self.logger_child = self._python(members.LOGGER, str(self.folder), lock=self.lock)
                 self.logger = Member(self.logger_child.pid)

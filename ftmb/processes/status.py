@@ -72,6 +72,7 @@ def status_of(process: LoggerProcess) -> dict[str, Any]:
         "name": process.configuration["name"],
         "state": state_of(protection),
         "protection": process.configuration["protection"],
+        "notes": process.configuration.get("notes", []),
         "epoch": counts["epoch"],
         "processes": {
             "orchestrator": {"pid": process.orchestrator.pid},

@@ -93,6 +93,7 @@ def test_a_good_configuration_becomes_the_plain_form() -> None:
         "heartbeat": {"bound_ms": 100},
         "memory": {"arena_mib": 1024, "hugepages": "auto"},
         "metrics": {"address": "127.0.0.1", "port": 9105, "elements_s": 10},
+        "notes": [],
     }
 
 
