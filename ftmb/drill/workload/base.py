@@ -25,8 +25,22 @@ class Place:
     lab: Lab
     settings: DrillSettings
     folder: Path
+    box_name: str | None = None  # of a box with a standby, whose state can be looked at
+    virtual_address: str | None = None  # behind which the backends are; None: clients see servers
 
-    def run_traffic(self, host: Host, module: str, *arguments: str) -> Program:
+    @property
+    def target(self) -> str:
+        """Where clients find what servers offer."""
+        return self.virtual_address or self.lab.addresses.server
+
+    @property
+    def servers(self) -> list[tuple[Host | str, str]]:
+        """The hosts that offer it, with their addresses."""
+        if self.virtual_address is None:
+            return [(Host.SERVER, self.lab.addresses.server)]
+        return list(zip(self.lab.backends, self.lab.addresses.backends, strict=True))
+
+    def run_traffic(self, host: Host | str, module: str, *arguments: str) -> Program:
         command = [sys.executable, "-m", f"ftmb.drill.traffic.{module}", *arguments]
         return self.lab.run(host, command, {"TMPDIR": str(self.folder)})
 

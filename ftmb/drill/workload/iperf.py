@@ -8,6 +8,7 @@ import signal
 from dataclasses import dataclass, field
 
 from ftmb.drill.workload.base import Place
+from ftmb.drill.workload.part import Moments, Part, Report, Section
 from ftmb.lab import Host, Program
 
 LONGEST_S = 3600
@@ -25,6 +26,15 @@ class IperfFigures:
     retransmitted: int
     messages: list[str] = field(default_factory=list)
 
+    def report(self, moments: Moments) -> Report:
+        return {
+            "connections": self.streams,
+            "broken": self.broken,
+            "mbit_mean": self.mbit_mean,
+            "retransmitted": self.retransmitted,
+            "messages": self.messages,
+        }
+
 
 def intervals(output: str) -> list[tuple[float, int]]:
     """Mbit/s and retransmissions of each interval; the closing summary is left out."""
@@ -35,9 +45,11 @@ def intervals(output: str) -> list[tuple[float, int]]:
     return found
 
 
-class Iperf:
+class Iperf(Part):
+    section = Section("iperf")
+
     def __init__(self, place: Place) -> None:
-        self.place = place
+        super().__init__(place)
         self.outputs: list[str] = []
         self.messages: list[str] = []
         self.server = self._serve()
@@ -47,6 +59,9 @@ class Iperf:
         return self.place.lab.run(
             Host.SERVER, ["iperf3", "--server", "--forceflush", "--bind", address]
         )
+
+    def describe(self) -> str:
+        return f"{self.place.settings.tcp_streams} iperf3 streams"
 
     def start(self) -> None:
         self.server.wait_ready(word="Server listening")
@@ -60,7 +75,7 @@ class Iperf:
             ],
         )
 
-    def restart_if_ended(self) -> None:
+    def attend(self) -> None:
         """iperf3 gives up when a stream breaks: count that, and go on as a user would."""
         if not self.client.running():
             self.outputs.append(self.client.output())
