@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy
 
+from ftmb import state
 from ftmb.drill.settings import DrillSettings
-from ftmb.errors import LabError
+from ftmb.errors import LabError, NotRunningError
 from ftmb.lab import Host, Lab, Program
 
+STANDBY_PATIENCE_S = 20.0
 Column = numpy.ndarray[Any, numpy.dtype[numpy.uint64]]
 
 
@@ -54,3 +57,15 @@ class Place:
 
     def column(self, name: str) -> Column:
         return numpy.fromfile(self.folder / name, dtype=numpy.uint64)
+
+
+def read_state(box_name: str) -> state.State:
+    """Of a box whose standby may just be replaced: it is waited for."""
+    deadline = time.monotonic() + STANDBY_PATIENCE_S
+    while True:
+        try:
+            return state.read(box_name)
+        except NotRunningError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

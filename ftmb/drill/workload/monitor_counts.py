@@ -11,14 +11,15 @@ import os
 import time
 from dataclasses import dataclass
 
-import ftmb.state
 from ftmb.drill.counters import read_interfaces, read_protocols
+from ftmb.drill.workload.base import read_state
 from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
 from ftmb.lab import Host, namespaces
 from ftmb.state.frames import frame_of
 
-PATIENCE_S = 15.0
+PATIENCE_S = 3.0
 QUIET_S = 0.3
+POLL_S = 0.15
 HOSTS = (Host.CLIENT, Host.SERVER)
 
 
@@ -86,21 +87,17 @@ class MonitorCounts(Part):
 
     def stop(self) -> MonitorFigures:
         """The last packets may still be under way, to the hosts and to the standby."""
-        deadline = time.monotonic() + PATIENCE_S
+        before, since = None, time.monotonic()
         while True:
-            passed = self._settled(deadline) - self.passed_before
+            passed = self._passed() - self.passed_before
             found = self._counted()
-            counted = None if found is None else found - self.counted_before
-            if counted in (None, passed) or time.monotonic() > deadline:
-                return MonitorFigures(passed, counted)
-
-    def _settled(self, deadline: float) -> Counts:
-        found = self._passed()
-        while True:
-            time.sleep(QUIET_S)
-            before, found = found, self._passed()
-            if found == before or time.monotonic() > deadline:
-                return found
+            figures = MonitorFigures(passed, None if found is None else found - self.counted_before)
+            if figures != before:
+                before, since = figures, time.monotonic()
+            quiet_s = time.monotonic() - since
+            if quiet_s > QUIET_S and (figures.counted in (None, passed) or quiet_s > PATIENCE_S):
+                return figures
+            time.sleep(POLL_S)
 
     def _read(self, host: Host, file: str) -> str:
         descriptor = namespaces.open_file(self.place.lab.namespace(host), file)
@@ -124,7 +121,7 @@ class MonitorCounts(Part):
     def _counted(self) -> Counts | None:
         if self.place.box_name is None:
             return None
-        with ftmb.state.read(self.place.box_name) as state:
+        with read_state(self.place.box_name) as state:
             totals = state.array("monitor", "totals")[0]
             hosts = frame_of(state.find("monitor", "hosts").table, state.array("monitor", "hosts"))
         packets = dict(hosts.select("address", "packets").iter_rows())
