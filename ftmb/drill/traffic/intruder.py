@@ -27,8 +27,8 @@ def knock(protocol: str, source: str, target: str, port: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--try", nargs=4, action="append", dest="attempts",
-        metavar=("PROTOCOL", "SOURCE", "TARGET", "PORT"),
+        "--try", nargs=5, action="append", dest="attempts",
+        metavar=("SOURCE", "TARGET", "PROTOCOL", "ARRIVAL", "PORT"),
     )  # fmt: skip
     parser.add_argument("--result", required=True)
     arguments = parser.parse_args()
@@ -37,9 +37,10 @@ def main() -> None:
     ready()
     turn = 0
     while not stop:
-        protocol, source, target, port = arguments.attempts[turn % len(arguments.attempts)]
+        source, target, *place = arguments.attempts[turn % len(arguments.attempts)]
+        protocol, _, port = place
         knock(protocol, source, target, int(port))
-        tried[f"{protocol} {target} {port}"] += 1
+        tried[" ".join(place)] += 1
         turn += 1
         time.sleep(INTERVAL_S)
     write_results(arguments.result, {"tried": tried}, {})

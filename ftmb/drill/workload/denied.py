@@ -32,10 +32,12 @@ class Attempt:
     target: str
     port: int
     is_allowed: bool = False
+    arrives_at: str | None = None  # the receiver's own address, where the target is none of it
 
     @property
     def place(self) -> str:
-        return f"{self.protocol} {self.target} {self.port}"
+        """Where its packets arrive, as trap and intruder name it."""
+        return f"{self.protocol} {self.arrives_at or self.target} {self.port}"
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Denied(Part):
             word
             for each in self.attempts
             if each.receiver == host
-            for word in ("--at", each.protocol, each.target, str(each.port))
+            for word in ("--at", *each.place.split())
         ]
         return self._run(host, "trap", name, words)
 
@@ -97,7 +99,7 @@ class Denied(Part):
             word
             for each in self.attempts
             if each.sender == host
-            for word in ("--try", each.protocol, each.source, each.target, str(each.port))
+            for word in ("--try", each.source, each.target, *each.place.split())
         ]
         return self._run(host, "intruder", name, words)
 

@@ -11,6 +11,7 @@ from ftmb.drill.workload.base import Place
 from ftmb.drill.workload.part import Moments, Part, Report, Section
 from ftmb.lab import Host, Program
 
+PORT = 5201
 LONGEST_S = 3600
 INTERVAL_S = 0.5
 _SUM = re.compile(
@@ -55,10 +56,8 @@ class Iperf(Part):
         self.server = self._serve()
 
     def _serve(self) -> Program:
-        address = self.place.lab.addresses.server
-        return self.place.lab.run(
-            Host.SERVER, ["iperf3", "--server", "--forceflush", "--bind", address]
-        )
+        host, address = self.place.servers[0]
+        return self.place.lab.run(host, ["iperf3", "--server", "--forceflush", "--bind", address])
 
     def describe(self) -> str:
         return f"{self.place.settings.tcp_streams} iperf3 streams"
@@ -69,7 +68,7 @@ class Iperf(Part):
         self.client = self.place.lab.run(
             Host.CLIENT,
             [
-                *("iperf3", "--client", self.place.lab.addresses.server, "--forceflush"),
+                *("iperf3", "--client", self.place.target, "--forceflush"),
                 *("--parallel", str(settings.tcp_streams), "--bitrate", f"{settings.tcp_mbit}M"),
                 *("--time", str(LONGEST_S), "--interval", str(INTERVAL_S), "--format", "m"),
             ],
