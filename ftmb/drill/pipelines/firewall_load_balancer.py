@@ -48,7 +48,7 @@ def element_of(data: Data, element: str) -> dict[str, Any]:
 
 
 def adapt(data: Data) -> None:
-    ports = {protocol: [] for protocol in ("tcp", "udp")}  # type: dict[str, list[str]]
+    ports: dict[str, list[str]] = {"tcp": [], "udp": []}
     for protocol, port in (*SPREAD, *ALONE):
         if port != CLOSED:
             ports[protocol].append(str(port))

@@ -77,7 +77,7 @@ class Pipeline:
         if "addresses" in port:
             address = (a.box_inside, a.box_outside)[side]
             port["addresses"] = [f"{address}/{a.prefix_length}"]
-        for key in ("queues", "descriptors", "gateway"):
+        for key in ("queues", "descriptors", "gateway", "answers_for"):
             port.pop(key, None)
 
 

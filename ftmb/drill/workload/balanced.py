@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ftmb import orchestrator
 from ftmb.drill.workload.base import Place
@@ -57,7 +58,7 @@ def count_long(answers: Sequence[Answer]) -> tuple[int, int]:
     broken = sum(answer.is_new or not answer.is_right for answer in answers[1:])
     moved = sum(
         not after.is_new and after.is_right and after.backend != before.backend
-        for before, after in zip(answers, answers[1:], strict=False)
+        for before, after in pairwise(answers)
     )
     return broken, moved
 
