@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import numpy
 from hypothesis import given
@@ -13,7 +14,7 @@ from ftmb.drill.counters import read_interfaces, read_protocols
 from ftmb.drill.failures import plan
 from ftmb.drill.report.figures import spread
 from ftmb.drill.settings import Failure
-from ftmb.drill.workload import iperf, ping
+from ftmb.drill.workload import balanced, iperf, ping
 from ftmb.drill.workload.echo import stalls
 from ftmb.drill.workload.udp import count, losses, strange
 
@@ -88,6 +89,36 @@ def test_iperf_sums_without_the_closing_summary() -> None:
         "[SUM]   0.00-4.61   sec   110 MBytes   200 Mbits/sec    3             sender\n"
     )
     assert iperf.intervals(text) == [(200.0, 3), (199.5, 0)]
+
+
+def test_what_curl_wrote_is_read() -> None:
+    text = "backend1 1 200\nbackend1 0 200\n 1 000\nbackend2 1 2"
+    assert balanced.read(text) == [
+        balanced.Answer("backend1", True, True),
+        balanced.Answer("backend1", False, True),
+        balanced.Answer("", True, False),
+    ]
+
+
+def test_long_connections_break_or_move() -> None:
+    def judged(*names: str) -> tuple[int, int]:
+        """A name in capitals: by a new connection; empty: no answer."""
+        answers = [balanced.Answer(name.lower(), name.isupper(), bool(name)) for name in names]
+        return balanced.count_long(answers)
+
+    assert judged("A", "a", "a") == (0, 0)
+    assert judged("A", "a", "b", "b") == (0, 1)
+    assert judged("A", "a", "B", "b") == (1, 0)
+    assert judged("A", "", "A") == (2, 0)
+    assert judged() == (0, 0)
+
+
+def test_a_spread_is_uneven_beyond_chance() -> None:
+    names = ["a", "b", "c"]
+    assert balanced.uneven(Counter(a=100, b=110, c=90), names) == 0
+    assert balanced.uneven(Counter(a=200, b=50, c=50), names) == 3
+    assert balanced.uneven(Counter(a=150, b=150), names) == 3
+    assert balanced.uneven(Counter(), names) == 0
 
 
 def test_counters_of_interfaces_are_read() -> None:

@@ -15,7 +15,9 @@ import pytest
 from ftmb.command_line import ExitStatus, run
 from ftmb.drill.main_job import run_drill
 from ftmb.drill.pipelines import NAT, PIPELINES
+from ftmb.drill.pipelines.firewall_load_balancer import FIREWALL_LOAD_BALANCER
 from ftmb.drill.settings import DrillSettings, Failure
+from ftmb.drill.workload.balanced import Balanced
 from ftmb.drill.workload.denied import Denied
 from ftmb.drill.workload.echo import EchoConnections
 from ftmb.drill.workload.monitor_counts import MonitorCounts
@@ -37,7 +39,19 @@ def is_true_of_firewall(report: dict[str, Any]) -> None:
     assert found["allowed_passed"] > 0
 
 
-ALSO = {"monitor": is_true_of_monitor, "firewall": is_true_of_firewall}
+def is_true_of_firewall_load_balancer(report: dict[str, Any]) -> None:
+    is_true_of_firewall(report)
+    found = report["balanced"]
+    assert found["drained"] == "backend3" and found["drained_got"] == found["moved"] == 0
+    assert sorted(found["new"]) == ["backend1", "backend2", "backend3"]
+    assert sorted(found["new_later"]) == ["backend1", "backend2"]
+
+
+ALSO = {
+    "monitor": is_true_of_monitor,
+    "firewall": is_true_of_firewall,
+    "firewall-load-balancer": is_true_of_firewall_load_balancer,
+}
 
 
 def drilled(
@@ -86,11 +100,18 @@ def count_half(data: dict[str, Any]) -> None:
     data["element"][0]["sample_percent"] = 50
 
 
+def lean_to_one(data: dict[str, Any]) -> None:
+    FIREWALL_LOAD_BALANCER.adapt(data)
+    backends = data["element"][1]["backends"]
+    backends[0] += " weight 20"
+
+
 @pytest.mark.parametrize(
     ("name", "part", "spoil", "told"),
     [
         ("firewall", Denied, allow_all, "packets passed that the rules forbid"),
         ("monitor", MonitorCounts, count_half, "packets were counted wrongly"),
+        ("firewall-load-balancer", Balanced, lean_to_one, "backends got an uneven share"),
     ],
 )
 def test_a_box_that_does_not_do_its_work_is_found_out(
