@@ -7,6 +7,7 @@ parts is in ftmb/drill/workload/.
 
 from ftmb.drill.pipelines.firewall import FIREWALL
 from ftmb.drill.pipelines.firewall_load_balancer import FIREWALL_LOAD_BALANCER
+from ftmb.drill.pipelines.limiter_monitor import LIMITER_MONITOR
 from ftmb.drill.pipelines.monitor import MONITOR
 from ftmb.drill.pipelines.nat import NAT
 from ftmb.drill.pipelines.pipeline import Pipeline
@@ -14,5 +15,6 @@ from ftmb.drill.pipelines.pipeline import Pipeline
 __all__ = ["NAT", "PIPELINES", "Pipeline"]
 
 PIPELINES = {
-    pipeline.name: pipeline for pipeline in (NAT, FIREWALL_LOAD_BALANCER, FIREWALL, MONITOR)
+    pipeline.name: pipeline
+    for pipeline in (NAT, FIREWALL_LOAD_BALANCER, LIMITER_MONITOR, FIREWALL, MONITOR)
 }

@@ -8,9 +8,8 @@ that belong together, so its service has one backend.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-from ftmb.drill.pipelines.pipeline import Data, Pipeline
+from ftmb.drill.pipelines.pipeline import Data, Pipeline, element_of
 from ftmb.drill.workload import balanced, downloads, echo, iperf, udp
 from ftmb.drill.workload.balanced import Balanced
 from ftmb.drill.workload.denied import Attempt, Denied
@@ -39,12 +38,6 @@ ATTEMPTS = (
         arrives_at=BACKENDS[0],
     ),
 )
-
-
-def element_of(data: Data, element: str) -> dict[str, Any]:
-    found: dict[str, Any]
-    (found,) = (table for table in data["element"] if table["element"] == element)
-    return found
 
 
 def adapt(data: Data) -> None:

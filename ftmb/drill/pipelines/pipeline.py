@@ -81,6 +81,13 @@ class Pipeline:
             port.pop(key, None)
 
 
+def element_of(data: Data, element: str) -> Data:
+    """The table of the one element of this kind."""
+    found: Data
+    (found,) = (table for table in data["element"] if table["element"] == element)
+    return found
+
+
 def journal(folder: Path, port: str) -> Path:
     """Where a journal of the drill's box is."""
     return folder / f"{port}.json"

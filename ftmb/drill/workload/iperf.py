@@ -8,7 +8,7 @@ import signal
 from dataclasses import dataclass, field
 
 from ftmb.drill.workload.base import Place
-from ftmb.drill.workload.part import Moments, Part, Report, Section
+from ftmb.drill.workload.part import Moments, Part, PartFigures, Report, Section
 from ftmb.lab import Host, Program
 
 PORT = 5201
@@ -16,6 +16,9 @@ LONGEST_S = 3600
 INTERVAL_S = 0.5
 _SUM = re.compile(
     r"^\[SUM\]\s+([\d.]+)-([\d.]+)\s+sec\s+\S+ \S+\s+([\d.]+) Mbits/sec\s+(\d+)", re.M
+)
+_RECEIVED = re.compile(
+    r"^\[SUM\]\s+([\d.]+)-([\d.]+)\s+sec\s+\S+ \S+\s+([\d.]+) Mbits/sec\s*$", re.M
 )
 
 
@@ -46,8 +49,19 @@ def intervals(output: str) -> list[tuple[float, int]]:
     return found
 
 
+def received(output: str) -> tuple[float, float]:
+    """By the server of one test: how long, in seconds, and how much, in megabits."""
+    found = [
+        (float(end) - float(start), float(mbit)) for start, end, mbit in _RECEIVED.findall(output)
+    ]
+    return sum(length for length, _ in found), sum(length * mbit for length, mbit in found)
+
+
 class Iperf(Part):
+    """`port` and `client_options` are for those who run a second one."""
+
     section = Section("iperf")
+    port = PORT
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
@@ -57,7 +71,12 @@ class Iperf(Part):
 
     def _serve(self) -> Program:
         host, address = self.place.servers[0]
-        return self.place.lab.run(host, ["iperf3", "--server", "--forceflush", "--bind", address])
+        command = ["iperf3", "--server", "--port", str(self.port), "--forceflush"]
+        command += ["--interval", str(INTERVAL_S), "--format", "m", "--bind", address]
+        return self.place.lab.run(host, command)
+
+    def client_options(self) -> list[str]:
+        return ["--bitrate", f"{self.place.settings.tcp_mbit}M"]
 
     def describe(self) -> str:
         return f"{self.place.settings.tcp_streams} iperf3 streams"
@@ -69,7 +88,8 @@ class Iperf(Part):
             Host.CLIENT,
             [
                 *("iperf3", "--client", self.place.target, "--forceflush"),
-                *("--parallel", str(settings.tcp_streams), "--bitrate", f"{settings.tcp_mbit}M"),
+                *("--port", str(self.port), "--parallel", str(settings.tcp_streams)),
+                *self.client_options(),
                 *("--time", str(LONGEST_S), "--interval", str(INTERVAL_S), "--format", "m"),
             ],
         )
@@ -83,7 +103,10 @@ class Iperf(Part):
             self.server = self._serve()
             self.start()
 
-    def stop(self) -> IperfFigures:
+    def stop(self) -> PartFigures:
+        return self.end()
+
+    def end(self) -> IperfFigures:
         ended_by_itself = not self.client.running()
         self.client.stop(by=signal.SIGINT)
         self.server.kill()
