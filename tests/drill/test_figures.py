@@ -16,6 +16,7 @@ from ftmb.drill.report.figures import spread
 from ftmb.drill.settings import Failure
 from ftmb.drill.workload import balanced, iperf, ping
 from ftmb.drill.workload.echo import stalls
+from ftmb.drill.workload.limited import Limit, off_bytes, passes
 from ftmb.drill.workload.udp import count, losses, strange
 
 
@@ -119,6 +120,30 @@ def test_a_spread_is_uneven_beyond_chance() -> None:
     assert balanced.uneven(Counter(a=200, b=50, c=50), names) == 3
     assert balanced.uneven(Counter(a=150, b=150), names) == 3
     assert balanced.uneven(Counter(), names) == 0
+
+
+def test_a_bucket_lets_pass_a_burst_and_then_its_rate() -> None:
+    limit = Limit("10.0.0.1", 8_000, 3_000)  # a byte in a millisecond
+    sent_ns = numpy.arange(0, 10_000, 250, dtype=numpy.uint64) * numpy.uint64(1_000_000)
+    found = passes(sent_ns, 1000, limit)
+    assert found[:4].tolist() == [True, True, True, False]
+    assert found.sum() == 3 + 9
+    as_it_should = numpy.flatnonzero(found).astype(numpy.uint64)
+    assert off_bytes(sent_ns, as_it_should, 1000, limit) == 0
+    refilled = numpy.union1d(as_it_should, numpy.array([20, 21, 22], dtype=numpy.uint64))
+    assert off_bytes(sent_ns, refilled, 1000, limit) == 1000 * (3 - int(found[20:23].sum()))
+    assert off_bytes(sent_ns, as_it_should[:2], 1000, limit) == 10_000
+    assert off_bytes(sent_ns[:0], as_it_should[:0], 1000, limit) == 0
+
+
+def test_what_an_iperf_server_received_is_summed() -> None:
+    text = (
+        "[SUM]   0.00-0.50   sec  11.9 MBytes   200 Mbits/sec                  \n"
+        "[  5]   0.50-1.00   sec  2.98 MBytes  50.0 Mbits/sec                  \n"
+        "[SUM]   0.50-1.00   sec  11.9 MBytes   100 Mbits/sec                  \n"
+        "[SUM]   0.00-1.00   sec   110 MBytes   200 Mbits/sec                  receiver\n"
+    )
+    assert iperf.received(text) == (1.0, 150.0)
 
 
 def test_counters_of_interfaces_are_read() -> None:

@@ -16,10 +16,12 @@ from ftmb.command_line import ExitStatus, run
 from ftmb.drill.main_job import run_drill
 from ftmb.drill.pipelines import NAT, PIPELINES
 from ftmb.drill.pipelines.firewall_load_balancer import FIREWALL_LOAD_BALANCER
+from ftmb.drill.pipelines.limiter_monitor import LIMITER_MONITOR
 from ftmb.drill.settings import DrillSettings, Failure
 from ftmb.drill.workload.balanced import Balanced
 from ftmb.drill.workload.denied import Denied
 from ftmb.drill.workload.echo import EchoConnections
+from ftmb.drill.workload.limited import Limited
 from ftmb.drill.workload.monitor_counts import MonitorCounts
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
@@ -47,7 +49,14 @@ def is_true_of_firewall_load_balancer(report: dict[str, Any]) -> None:
     assert sorted(found["new_later"]) == ["backend1", "backend2"]
 
 
+def is_true_of_limiter_monitor(report: dict[str, Any]) -> None:
+    is_true_of_monitor(report)
+    assert 0 < report["limited"]["passed"] < report["limited"]["offered"]
+    assert report["limited_tcp"]["received_bytes"] > 0
+
+
 ALSO = {
+    "limiter-monitor": is_true_of_limiter_monitor,
     "monitor": is_true_of_monitor,
     "firewall": is_true_of_firewall,
     "firewall-load-balancer": is_true_of_firewall_load_balancer,
@@ -106,12 +115,18 @@ def lean_to_one(data: dict[str, Any]) -> None:
     backends[0] += " weight 20"
 
 
+def give_twice(data: dict[str, Any]) -> None:
+    LIMITER_MONITOR.adapt(data)
+    data["element"][0]["prefixes"] = ["10.77.0.130/32 upload 8M burst 500k"]
+
+
 @pytest.mark.parametrize(
     ("name", "part", "spoil", "told"),
     [
         ("firewall", Denied, allow_all, "packets passed that the rules forbid"),
         ("monitor", MonitorCounts, count_half, "packets were counted wrongly"),
         ("firewall-load-balancer", Balanced, lean_to_one, "backends got an uneven share"),
+        ("limiter-monitor", Limited, give_twice, "passed a limit"),
     ],
 )
 def test_a_box_that_does_not_do_its_work_is_found_out(

@@ -18,7 +18,10 @@ WIDE = "upload 10G burst 64M download 10G burst 64M"  # so that the others do no
 
 
 def adapt(data: Data) -> None:
-    element_of(data, "limiter").update(
+    limiter = element_of(data, "limiter")
+    for option in ("classes", "rules"):  # what one class keeps, the traffic here would lack
+        limiter.pop(option, None)
+    limiter.update(
         total=WIDE,
         host=WIDE,
         prefixes=[

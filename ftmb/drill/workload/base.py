@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -12,9 +13,8 @@ from typing import Any
 
 import numpy
 
-from ftmb import state
 from ftmb.drill.settings import DrillSettings
-from ftmb.errors import LabError, NotRunningError
+from ftmb.errors import LabError
 from ftmb.lab import Host, Lab, Program
 
 STANDBY_PATIENCE_S = 20.0
@@ -59,13 +59,16 @@ class Place:
         return numpy.fromfile(self.folder / name, dtype=numpy.uint64)
 
 
-def read_state(box_name: str) -> state.State:
-    """Of a box whose standby may just be replaced: it is waited for."""
+def state_rows(box_name: str, element: str, table: str) -> list[dict[str, Any]]:
+    """As `ftmb state show` tells them. A standby that is just being replaced is waited for."""
+    command = [sys.executable, "-m", "ftmb", "state", "show", element, "--table", table]
+    command += ["--box", box_name, "--json"]
     deadline = time.monotonic() + STANDBY_PATIENCE_S
     while True:
-        try:
-            return state.read(box_name)
-        except NotRunningError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ended.returncode == 0:
+            rows: list[dict[str, Any]] = json.loads(ended.stdout)
+            return rows
+        if time.monotonic() > deadline:
+            raise LabError(f"the state of {element} cannot be read: {ended.stderr.strip()}")
+        time.sleep(0.1)

@@ -12,10 +12,9 @@ import time
 from dataclasses import dataclass
 
 from ftmb.drill.counters import read_interfaces, read_protocols
-from ftmb.drill.workload.base import read_state
+from ftmb.drill.workload.base import state_rows
 from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
 from ftmb.lab import Host, namespaces
-from ftmb.state.frames import frame_of
 
 PATIENCE_S = 3.0
 QUIET_S = 0.3
@@ -121,10 +120,9 @@ class MonitorCounts(Part):
     def _counted(self) -> Counts | None:
         if self.place.box_name is None:
             return None
-        with read_state(self.place.box_name) as state:
-            totals = state.array("monitor", "totals")[0]
-            hosts = frame_of(state.find("monitor", "hosts").table, state.array("monitor", "hosts"))
-        packets = dict(hosts.select("address", "packets").iter_rows())
+        (totals,) = state_rows(self.place.box_name, "monitor", "totals")
+        hosts = state_rows(self.place.box_name, "monitor", "hosts")
+        packets = {row["address"]: int(row["packets"]) for row in hosts}
         a = self.place.lab.addresses
         return Counts(
             packets=int(totals["packets"]),
