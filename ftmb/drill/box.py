@@ -64,7 +64,7 @@ class LabBox(RunningBox):
         lab: Lab,
         protection: str,
         pipeline: Pipeline = NAT,
-        folder: Path | None = None,
+        folder: Path = Path(),
         *,
         shares_state: bool = False,
     ) -> None:

@@ -7,6 +7,7 @@ parts is in ftmb/drill/workload/.
 
 from ftmb.drill.pipelines.firewall import FIREWALL
 from ftmb.drill.pipelines.firewall_load_balancer import FIREWALL_LOAD_BALANCER
+from ftmb.drill.pipelines.ids_nat import IDS_NAT
 from ftmb.drill.pipelines.limiter_monitor import LIMITER_MONITOR
 from ftmb.drill.pipelines.monitor import MONITOR
 from ftmb.drill.pipelines.nat import NAT
@@ -16,5 +17,5 @@ __all__ = ["NAT", "PIPELINES", "Pipeline"]
 
 PIPELINES = {
     pipeline.name: pipeline
-    for pipeline in (NAT, FIREWALL_LOAD_BALANCER, LIMITER_MONITOR, FIREWALL, MONITOR)
+    for pipeline in (NAT, IDS_NAT, FIREWALL_LOAD_BALANCER, LIMITER_MONITOR, FIREWALL, MONITOR)
 }

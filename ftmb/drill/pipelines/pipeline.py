@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftmb.drill.workload.base import journal_file
 from ftmb.drill.workload.traffic import USUAL, MakePart
 from ftmb.errors import LabError
 from ftmb.lab import Addresses, Host, Lab
@@ -38,7 +39,7 @@ class Pipeline:
     shares_state: bool = False  # between workers
     limit_mbit: float | None = None  # drawn in the picture
 
-    def box(self, lab: Lab, name: str, protection: str, folder: Path | None = None) -> Data:
+    def box(self, lab: Lab, name: str, protection: str, folder: Path = Path()) -> Data:
         """The example's box in this lab; its journals are in `folder`."""
         data = self._example()
         data |= {
@@ -68,9 +69,9 @@ class Pipeline:
                 f"{EXAMPLES / self.example} is missing: the drill needs the whole source tree"
             ) from None
 
-    def _connect(self, port: Data, a: Addresses, folder: Path | None) -> None:
+    def _connect(self, port: Data, a: Addresses, folder: Path) -> None:
         if port["device"].startswith(JOURNAL):
-            port["device"] = f"{JOURNAL}{folder}/{port['name']}.json"
+            port["device"] = f"{JOURNAL}{journal_file(folder, port['name'])}"
             return
         side = self.ports.index(port["name"])
         port["device"] = WIRED[side]
@@ -86,11 +87,6 @@ def element_of(data: Data, element: str) -> Data:
     found: Data
     (found,) = (table for table in data["element"] if table["element"] == element)
     return found
-
-
-def journal(folder: Path, port: str) -> Path:
-    """Where a journal of the drill's box is."""
-    return folder / f"{port}.json"
 
 
 def add_monitor(data: Data) -> None:

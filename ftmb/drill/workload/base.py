@@ -47,6 +47,10 @@ class Place:
         command = [sys.executable, "-m", f"ftmb.drill.traffic.{module}", *arguments]
         return self.lab.run(host, command, {"TMPDIR": str(self.folder)})
 
+    def journal(self, port: str) -> Path:
+        """The file in which the drill's box keeps a journal."""
+        return journal_file(self.folder, port)
+
     def figures(self, name: str, program: Program) -> dict[str, Any]:
         try:
             loaded: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_text())
@@ -57,6 +61,10 @@ class Place:
 
     def column(self, name: str) -> Column:
         return numpy.fromfile(self.folder / name, dtype=numpy.uint64)
+
+
+def journal_file(folder: Path, port: str) -> Path:
+    return folder / f"{port}.json"
 
 
 def state_rows(box_name: str, element: str, table: str) -> list[dict[str, Any]]:
