@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
+from typing import Any
 
 import numpy
 from hypothesis import given
@@ -14,7 +16,7 @@ from ftmb.drill.counters import read_interfaces, read_protocols
 from ftmb.drill.failures import plan
 from ftmb.drill.report.figures import spread
 from ftmb.drill.settings import Failure
-from ftmb.drill.workload import balanced, iperf, ping
+from ftmb.drill.workload import alerts, balanced, iperf, ping
 from ftmb.drill.workload.echo import stalls
 from ftmb.drill.workload.limited import Limit, off_bytes, passes
 from ftmb.drill.workload.udp import count, losses, strange
@@ -144,6 +146,33 @@ def test_what_an_iperf_server_received_is_summed() -> None:
         "[SUM]   0.00-1.00   sec   110 MBytes   200 Mbits/sec                  receiver\n"
     )
     assert iperf.received(text) == (1.0, 150.0)
+
+
+def event(source: tuple[str, int], sid: int = alerts.SID) -> str:
+    told = {"event_type": "alert", "src_ip": source[0], "src_port": source[1]}
+    return json.dumps({**told, "alert": {"signature_id": sid}})
+
+
+def test_alerts_are_read_and_lines_that_are_not_whole_are_counted() -> None:
+    lines = [event(("a", 1)), event(("a", 1)), event(("b", 2), sid=5), event(("c", 3))[:-4]]
+    assert alerts.read(lines) == (Counter({("a", 1): 2}), 1)
+
+
+def test_alerts_that_are_missing_doubled_or_made_up_are_told_apart() -> None:
+    expected = Counter({("a", 1): 2, ("b", 2): 1, ("c", 3): 1})
+    assert alerts.judge(expected, expected.copy()) == alerts.Judgement(0, 0, 0)
+    found = Counter({("a", 1): 1, ("b", 2): 3, ("d", 4): 1})
+    assert alerts.judge(expected, found) == alerts.Judgement(missing=2, doubled=2, invented=1)
+
+
+def test_patterns_with_a_failure_inside_are_counted() -> None:
+    def one(kind: str, first_ns: int, last_ns: int) -> dict[str, Any]:
+        return {"kind": kind, "first_ns": first_ns, "last_ns": last_ns}
+
+    sent = [one("halves", 10, 20), one("bytes", 21, 40), one("decoy", 10, 20), one("whole", 15, 15)]
+    assert alerts.across(sent, [15]) == 1
+    assert alerts.across(sent, [15, 16, 30]) == 2
+    assert alerts.across(sent, []) == 0
 
 
 def test_counters_of_interfaces_are_read() -> None:

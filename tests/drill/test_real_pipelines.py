@@ -16,8 +16,10 @@ from ftmb.command_line import ExitStatus, run
 from ftmb.drill.main_job import run_drill
 from ftmb.drill.pipelines import NAT, PIPELINES
 from ftmb.drill.pipelines.firewall_load_balancer import FIREWALL_LOAD_BALANCER
+from ftmb.drill.pipelines.ids_nat import IDS_NAT
 from ftmb.drill.pipelines.limiter_monitor import LIMITER_MONITOR
 from ftmb.drill.settings import DrillSettings, Failure
+from ftmb.drill.workload.alerts import PATTERN, Alerts
 from ftmb.drill.workload.balanced import Balanced
 from ftmb.drill.workload.denied import Denied
 from ftmb.drill.workload.echo import EchoConnections
@@ -55,7 +57,14 @@ def is_true_of_limiter_monitor(report: dict[str, Any]) -> None:
     assert report["limited_tcp"]["received_bytes"] > 0
 
 
+def is_true_of_ids_nat(report: dict[str, Any]) -> None:
+    found = report["alerts"]
+    assert found["patterns"] > found["across"] > 0 and found["decoys"] > 0
+    assert found["missing"] == found["doubled"] == found["invented"] == found["torn"] == 0
+
+
 ALSO = {
+    "ids-nat": is_true_of_ids_nat,
     "limiter-monitor": is_true_of_limiter_monitor,
     "monitor": is_true_of_monitor,
     "firewall": is_true_of_firewall,
@@ -120,12 +129,19 @@ def give_twice(data: dict[str, Any]) -> None:
     data["element"][0]["prefixes"] = ["10.77.0.130/32 upload 8M burst 500k"]
 
 
+def look_for_half(data: dict[str, Any]) -> None:
+    IDS_NAT.adapt(data)
+    rules = data["element"][0]["rules"]
+    rules[-1] = rules[-1].replace(PATTERN, PATTERN[: len(PATTERN) // 2])
+
+
 @pytest.mark.parametrize(
     ("name", "part", "spoil", "told"),
     [
         ("firewall", Denied, allow_all, "packets passed that the rules forbid"),
         ("monitor", MonitorCounts, count_half, "packets were counted wrongly"),
         ("firewall-load-balancer", Balanced, lean_to_one, "backends got an uneven share"),
+        ("ids-nat", Alerts, look_for_half, "alerts are of nothing that was sent"),
         ("limiter-monitor", Limited, give_twice, "passed a limit"),
     ],
 )

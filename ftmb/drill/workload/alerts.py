@@ -85,7 +85,8 @@ class AlertFigures:
     torn: int
 
     def report(self, moments: Moments) -> Report:
-        return {**vars(self), "judgement": vars(self.judgement)}
+        own = {name: value for name, value in vars(self).items() if name != "judgement"}
+        return own | vars(self.judgement)
 
 
 class Alerts(Part):
@@ -94,14 +95,14 @@ class Alerts(Part):
         (
             Row("patterns sent", ("alerts", "patterns")),
             Row("of them with a failure inside", ("alerts", "across")),
-            Row("alerts missing", ("alerts", "judgement", "missing"), must_be_zero=True),
-            Row("alerts doubled", ("alerts", "judgement", "doubled"), must_be_zero=True),
-            Row("alerts made up", ("alerts", "judgement", "invented"), must_be_zero=True),
+            Row("alerts missing", ("alerts", "missing"), must_be_zero=True),
+            Row("alerts doubled", ("alerts", "doubled"), must_be_zero=True),
+            Row("alerts made up", ("alerts", "invented"), must_be_zero=True),
         ),
         (
-            Guarantee(("alerts", "judgement", "missing"), "alerts are missing", True),
-            Guarantee(("alerts", "judgement", "doubled"), "alerts were written twice"),
-            Guarantee(("alerts", "judgement", "invented"), "alerts are of nothing that was sent"),
+            Guarantee(("alerts", "missing"), "alerts are missing", True),
+            Guarantee(("alerts", "doubled"), "alerts were written twice"),
+            Guarantee(("alerts", "invented"), "alerts are of nothing that was sent"),
             Guarantee(("alerts", "torn"), "lines of the journal are not whole"),
         ),
         (("alerts", "across"), ("alerts", "decoys")),
