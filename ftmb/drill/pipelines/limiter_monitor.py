@@ -22,6 +22,7 @@ def adapt(data: Data) -> None:
     for option in ("classes", "rules"):  # what one class keeps, the traffic here would lack
         limiter.pop(option, None)
     limiter.update(
+        overhead=0,
         total=WIDE,
         host=WIDE,
         prefixes=[
@@ -35,7 +36,7 @@ LIMITER_MONITOR = Pipeline(
     name="limiter-monitor",
     help="customers who send more than their limits let pass, and a monitor that counts the rest",
     example="limiter_monitor.toml",
-    ports=("lan", "wan"),
+    ports=("customers", "uplink"),
     addresses=replace(BRIDGED, clients_besides=(STREAM.host, TCP.host)),
     parts=(
         MonitorCounts,
