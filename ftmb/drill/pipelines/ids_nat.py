@@ -27,7 +27,7 @@ IDS_NAT = Pipeline(
     name="ids-nat",
     help="the same as nat behind an IDS, whose alerts are to be written once each",
     example="ids_nat.toml",
-    ports=("lan", "wan"),
+    ports=("inside", "outside"),
     addresses=ADDRESSES,
     parts=(partial(Alerts, journal="eve"), *USUAL),
     adapt=adapt,
