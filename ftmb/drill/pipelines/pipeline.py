@@ -37,7 +37,6 @@ class Pipeline:
     adapt: Callable[[Data], None] = _as_it_is  # what the lab needs besides
     virtual_address: str | None = None  # behind which the lab's backends are
     shares_state: bool = False  # between workers
-    limit_mbit: float | None = None  # drawn in the picture
 
     def box(self, lab: Lab, name: str, protection: str, folder: Path = Path()) -> Data:
         """The example's box in this lab; its journals are in `folder`."""

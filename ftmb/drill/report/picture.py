@@ -57,6 +57,8 @@ def draw(results: list[RunResult], path: Path) -> None:
     if image is not None:
         bar = figure.colorbar(image, ax=axes[2, :].tolist(), pad=0.01)
         bar.set_label("stall, ms")
+    pipeline = results[0].pipeline
+    figure.suptitle(f"{pipeline.name} ({pipeline.elements})", fontsize=10)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 

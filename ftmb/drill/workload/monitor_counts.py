@@ -18,7 +18,6 @@ from ftmb.lab import Host, namespaces
 
 PATIENCE_S = 3.0
 QUIET_S = 0.3
-POLL_S = 0.15
 HOSTS = (Host.CLIENT, Host.SERVER)
 
 
@@ -86,17 +85,23 @@ class MonitorCounts(Part):
 
     def stop(self) -> MonitorFigures:
         """The last packets may still be under way, to the hosts and to the standby."""
-        before, since = None, time.monotonic()
+        deadline = time.monotonic() + PATIENCE_S
         while True:
-            passed = self._passed() - self.passed_before
+            passed = self._settled() - self.passed_before
             found = self._counted()
-            figures = MonitorFigures(passed, None if found is None else found - self.counted_before)
-            if figures != before:
-                before, since = figures, time.monotonic()
-            quiet_s = time.monotonic() - since
-            if quiet_s > QUIET_S and (figures.counted in (None, passed) or quiet_s > PATIENCE_S):
-                return figures
-            time.sleep(POLL_S)
+            counted = None if found is None else found - self.counted_before
+            if counted in (None, passed) or time.monotonic() > deadline:
+                return MonitorFigures(passed, counted)
+
+    def _settled(self) -> Counts:
+        """What has passed, once nothing more comes."""
+        deadline = time.monotonic() + PATIENCE_S
+        found = self._passed()
+        while True:
+            time.sleep(QUIET_S)
+            before, found = found, self._passed()
+            if found == before or time.monotonic() > deadline:
+                return found
 
     def _read(self, host: Host, file: str) -> str:
         descriptor = namespaces.open_file(self.place.lab.namespace(host), file)
