@@ -160,9 +160,12 @@ def test_alerts_are_read_and_lines_that_are_not_whole_are_counted() -> None:
 
 def test_alerts_that_are_missing_doubled_or_made_up_are_told_apart() -> None:
     expected = Counter({("a", 1): 2, ("b", 2): 1, ("c", 3): 1})
-    assert alerts.judge(expected, expected.copy()) == alerts.Judgement(0, 0, 0)
+    none: Counter[tuple[str, int]] = Counter()
+    assert alerts.judge(expected, none, expected.copy()) == alerts.Judgement(0, 0, 0)
     found = Counter({("a", 1): 1, ("b", 2): 3, ("d", 4): 1})
-    assert alerts.judge(expected, found) == alerts.Judgement(missing=2, doubled=2, invented=1)
+    assert alerts.judge(expected, none, found) == alerts.Judgement(2, doubled=2, invented=1)
+    cut_off = Counter({("d", 4): 1, ("e", 5): 1})
+    assert alerts.judge(expected, cut_off, found) == alerts.Judgement(2, doubled=2, invented=0)
 
 
 def test_patterns_with_a_failure_inside_are_counted() -> None:

@@ -55,9 +55,12 @@ class Judgement:
     invented: int
 
 
-def judge(expected: Counter[Source], found: Counter[Source]) -> Judgement:
-    """A source may have had several connections, with a pattern each."""
-    more = found - expected
+def judge(
+    expected: Counter[Source], possible: Counter[Source], found: Counter[Source]
+) -> Judgement:
+    """A source may have had several connections, with a pattern each. `possible`: of connections
+    that broke, so that nobody knows how far the pattern came."""
+    more = found - expected - possible
     return Judgement(
         missing=(expected - found).total(),
         doubled=sum(count for source, count in more.items() if source in expected),
@@ -79,7 +82,7 @@ class AlertFigures:
     connections: int
     broken: int
     patterns: int
-    across: int
+    across: int | None  # None: nobody could be asked when failures were
     decoys: int
     judgement: Judgement
     torn: int
@@ -138,22 +141,26 @@ class Alerts(Part):
         sent = self.place.figures("pattern_sender", self.client)["conversations"]
         answered = [one for one in sent if one["is_answered"]]
         patterns = [one for one in answered if one["kind"] != DECOY]
-        expected = Counter((one["address"], one["port"]) for one in patterns)
+        cut_off = [one for one in sent if not one["is_answered"] and one["kind"] != DECOY]
+        expected, possible = (
+            Counter((one["address"], one["port"]) for one in some) for some in (patterns, cut_off)
+        )
         found, torn = self._await_written(expected)
         return AlertFigures(
             connections=len(sent),
             broken=len(sent) - len(answered),
             patterns=len(patterns),
-            across=across(patterns, self._failures_ns()),
+            across=self._across(patterns),
             decoys=len(answered) - len(patterns),
-            judgement=judge(expected, found),
+            judgement=judge(expected, possible, found),
             torn=torn,
         )
 
-    def _failures_ns(self) -> list[int]:
-        name = self.place.box_name
-        failovers = orchestrator.status(name)["failovers"] if name else []
-        return [failover["detected_ns"] for failover in failovers]
+    def _across(self, patterns: Sequence[dict[str, Any]]) -> int | None:
+        if self.place.box_name is None:
+            return None
+        failovers = orchestrator.status(self.place.box_name)["failovers"]
+        return across(patterns, [failover["detected_ns"] for failover in failovers])
 
     def _await_written(self, expected: Counter[Source]) -> tuple[Counter[Source], int]:
         """The last lines may still be under way; one too many may come late too."""
