@@ -12,7 +12,10 @@ import pytest
 from ftmb.drill.settings import DrillSettings
 from ftmb.drill.workload import Figures, Traffic
 from ftmb.drill.workload.base import Place
+from ftmb.drill.workload.echo import EchoConnections
+from ftmb.drill.workload.udp import UdpStream
 from ftmb.lab import Lab
+from ftmb.priority import LOGGER_NICE
 from tests.drill.kernel_router import KernelRouter
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
@@ -33,6 +36,21 @@ def measure(folder: Path, pause_s: float | None) -> Figures:
         time.sleep(1)
         traffic.attend()
         return traffic.stop()
+
+
+def test_programs_that_time_connections_do_not_wait_for_the_box(tmp_path: Path) -> None:
+    """They come as early as its threads do on a machine that both share."""
+    with Lab("instruments") as lab:
+        KernelRouter(lab).start()
+        place = Place(lab, SETTINGS, tmp_path)
+        echo, udp = EchoConnections(place), UdpStream(place)
+        echo.start()
+        udp.start()
+        programs = [echo.client, *echo.servers, *udp.receivers.values()]
+        pids = [program.process.pid for program in programs]
+        assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in pids] == [LOGGER_NICE] * 3
+        udp.stop()
+        echo.stop()
 
 
 def test_nothing_is_lost_where_nothing_fails(tmp_path: Path) -> None:
