@@ -3,8 +3,8 @@
 
 extern const struct ftmb_element_class firewall_class;
 extern const struct ftmb_element_class forward_class;
-extern const struct ftmb_element_class load_balancer_class;
 extern const struct ftmb_element_class limiter_class;
+extern const struct ftmb_element_class load_balancer_class;
 extern const struct ftmb_element_class monitor_class;
 extern const struct ftmb_element_class nat_class;
 
@@ -13,8 +13,8 @@ extern const struct ftmb_element_class nat_class;
 static const struct ftmb_element_class *const elements[] = {
     &firewall_class,
     &forward_class,
-    &load_balancer_class,
     &limiter_class,
+    &load_balancer_class,
     &monitor_class,
     &nat_class,
 };
