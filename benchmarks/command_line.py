@@ -24,9 +24,10 @@ from benchmarks import plan
 from benchmarks.report import store
 from benchmarks.report.sections import RENDERERS, sections_of
 from benchmarks.report.table import for_terminal
+from benchmarks.traffic import PAYLOADS
 from ftmb.errors import FtmbError
 
-ELEMENT = click.Choice(plan.ELEMENTS)
+ELEMENT = click.Choice((*plan.ELEMENTS, *plan.BY_PAYLOAD))
 INTERRUPTED = 130
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 rounds_option = click.option(
@@ -123,10 +124,13 @@ def throughput(element: str, flows: int, rounds: int) -> None:
 @click.option(
     "--size", type=click.Choice(["64", "imix", "1500"]), default="1500", show_default=True
 )
+@click.option("--payload", type=click.Choice(PAYLOADS), default="zero", show_default=True)
 @rounds_option
-def sizes(element: str, size: str, rounds: int) -> None:
-    """The same with larger frames."""
-    run([plan.size_step(element, size, rounds)])
+def sizes(element: str, size: str, payload: str, rounds: int) -> None:
+    """The same with larger frames, and with payloads that come again, or never."""
+    if payload != "zero" and size == "imix":
+        raise click.UsageError("imix has payloads of zeros alone; say --size 1500 beside --payload")
+    run([plan.size_step(element, size, rounds, payload)])
 
 
 @main.command()

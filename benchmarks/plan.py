@@ -23,6 +23,7 @@ from benchmarks import (
 )
 
 ELEMENTS = ("forward", "monitor", "nat", "firewall", "load_balancer", "limiter")
+BY_PAYLOAD = ("wan_optimizer",)  # what it costs depends on what the payloads are
 MATRIX = (
     *((element, flows) for flows in (10_000, 1_000_000) for element in ELEMENTS),
     *(("nat", flows) for flows in (1_000, 100_000, 10_000_000)),
@@ -48,12 +49,15 @@ def throughput_step(element: str, flows: int, rounds: int) -> Step:
     )
 
 
-def size_step(element: str, size: str, rounds: int) -> Step:
+def size_step(element: str, size: str, rounds: int, payload: str = "zero") -> Step:
+    what = size if payload == "zero" else f"{size}, {payload} payloads"
     return Step(
-        f"frame size {size}, {element}",
+        f"frame size {what}, {element}",
         1 + rounds * 0.1,
         lambda: {
-            "sizes": {element: {size: throughput.measure_size(element, size, 10_000, rounds)}}
+            "sizes": {
+                element: {what: throughput.measure_size(element, size, 10_000, rounds, payload)}
+            }
         },
     )
 
@@ -107,6 +111,9 @@ def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
     for element in ("forward", "nat"):
         for size in throughput.SIZES:
             yield size_step(element, size, few)
+    for element in BY_PAYLOAD:
+        for payload in ("repeated", "new"):
+            yield size_step(element, "1500", few, payload)
     for element in ("forward", "monitor", "nat"):
         yield pipelined_step(element, 10_000, min(rounds, 3))
     yield Step("shared state, 2 workers", 2 + rounds * 0.4,

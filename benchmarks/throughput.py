@@ -51,6 +51,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "external": ["203.0.113.0/27"],
         "sessions_max": 1 << 21,
     },
+    "wan_optimizer": {
+        "lan": "inside",
+        "wan": "outside",
+        "key": "000102030405060708090a0b0c0d0e0f",
+        "cache_kib": 8192,  # less than new payloads take, so that they stay new
+    },
 }
 MANY_EXTERNAL = ["100.64.0.0/23"]  # for more flows than 32 addresses have ports for
 FLOWS_OF_FEW_ADDRESSES = 1_500_000
@@ -191,11 +197,15 @@ def measure(element: str, flow_count: int, rounds: int) -> dict[str, Any]:
     return {**series.summary(), "command": f"{command} --rounds {rounds}"}
 
 
-def measure_size(element: str, size: str, flow_count: int, rounds: int) -> dict[str, Any]:
-    """One element with frames of one size ("64", "1500") or of the mix ("imix")."""
-    traffic = imix_flows(flow_count) if size == "imix" else sized_flows(flow_count, int(size))
+def measure_size(
+    element: str, size: str, flow_count: int, rounds: int, payload: str = "zero"
+) -> dict[str, Any]:
+    """One element with frames of one size ("64", "1500") or of the mix ("imix", zeros only)."""
+    traffic = (
+        imix_flows(flow_count) if size == "imix" else sized_flows(flow_count, int(size), payload)
+    )
     series = compare(element, options_of(element, flow_count), traffic, rounds)
-    command = f"python -m benchmarks sizes --element {element} --size {size}"
+    command = f"python -m benchmarks sizes --element {element} --size {size} --payload {payload}"
     return {
         **series.summary(),
         "bytes_per_packet": round(traffic.mean_size, 1),

@@ -19,6 +19,9 @@ SHUFFLE_SEED = 20150817
 PORTS_PER_HOST = 16
 FLOWS_MAX = PORTS_PER_HOST << 24
 CHUNK = 1 << 18  # frames made at a time, so that what they are made of stays small
+PAYLOADS = ("zero", "repeated", "new")
+PAYLOADS_REPEATED = 64  # payloads that come again and again
+HEADERS_SIZE = 42
 IMIX = ((64, 7), (594, 4), (1518, 1))  # bytes on the wire and how many of them in twelve
 
 
@@ -96,9 +99,17 @@ def flows(count: int) -> Traffic:
     return Traffic(_make(count, FRAME_SIZE, None), FRAME_SIZE)
 
 
-def sized_flows(count: int, size: int) -> Traffic:
-    """The same with frames of `size` bytes on the wire."""
-    return Traffic(_make(count, size - FCS_SIZE, None), size - FCS_SIZE)
+def sized_flows(count: int, size: int, payload: str = "zero") -> Traffic:
+    """The same with frames of `size` bytes on the wire; `payload` is one of PAYLOADS."""
+    stride = size - FCS_SIZE
+    memory = _make(count, stride, None)
+    if payload != "zero":
+        frames = np.frombuffer(memory, dtype=np.uint8).reshape(count, stride)
+        generator = np.random.default_rng(SHUFFLE_SEED + 2)
+        kinds = count if payload == "new" else min(count, PAYLOADS_REPEATED)
+        drawn = generator.integers(0, 256, (kinds, stride - HEADERS_SIZE), dtype=np.uint8)
+        frames[:, HEADERS_SIZE:] = drawn[np.arange(count) % kinds]
+    return Traffic(memory, stride)
 
 
 def imix_flows(count: int) -> Traffic:

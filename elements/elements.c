@@ -7,6 +7,7 @@ extern const struct ftmb_element_class limiter_class;
 extern const struct ftmb_element_class load_balancer_class;
 extern const struct ftmb_element_class monitor_class;
 extern const struct ftmb_element_class nat_class;
+extern const struct ftmb_element_class wan_optimizer_class;
 
 /* One in each line, whatever their names are. */
 /* clang-format off */
@@ -17,6 +18,7 @@ static const struct ftmb_element_class *const elements[] = {
     &load_balancer_class,
     &monitor_class,
     &nat_class,
+    &wan_optimizer_class,
 };
 /* clang-format on */
 

@@ -31,6 +31,10 @@
 #define FTMB_PROTOCOL_TCP 6U
 #define FTMB_PROTOCOL_UDP 17U
 #define FTMB_PROTOCOL_ICMPV6 58U
+/* Of the numbers for experiments (RFC 3692): TCP and UDP whose payload a WAN optimizer has encoded,
+ * their headers as they were. Steering takes them for packets of their flow. */
+#define FTMB_PROTOCOL_ENCODED_TCP 253U
+#define FTMB_PROTOCOL_ENCODED_UDP 254U
 
 static inline uint16_t ftmb_load16(const uint8_t *at) {
     return (uint16_t)(at[0] << 8 | at[1]);

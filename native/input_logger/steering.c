@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "ftmb_packet.h"
+
 #define ETHERNET_SIZE 14U
 #define IPV4_SIZE 20
 #define IPV6_SIZE 40
@@ -51,6 +53,13 @@ static bool is_extension(uint8_t header) { /* hop-by-hop, routing, fragment, des
     return header == 0 || header == 43 || header == EXTENSION_FRAGMENT || header == 60;
 }
 
+/* What a WAN optimizer has encoded is of its flow still, with ports where they were. */
+static uint8_t protocol_of_flow(uint8_t protocol) {
+    return protocol == FTMB_PROTOCOL_ENCODED_TCP   ? PROTOCOL_TCP
+           : protocol == FTMB_PROTOCOL_ENCODED_UDP ? PROTOCOL_UDP
+                                                   : protocol;
+}
+
 static uint64_t ports_of(const uint8_t *transport, const uint8_t *end, uint8_t protocol) {
     if ((protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP) || end - transport < 4) {
         return 0;
@@ -66,9 +75,10 @@ static uint32_t hash_ipv4(const uint8_t *ip, const uint8_t *end, uint16_t parts)
     uint64_t source = load32(ip + 12);
     uint64_t destination = load32(ip + 16);
     bool is_part = (load16(ip + 6) & parts) != 0;
-    uint64_t ports = is_part ? 0 : ports_of(ip + (size_t)(ip[0] & 0x0f) * 4, end, ip[9]);
+    uint8_t protocol = protocol_of_flow(ip[9]);
+    uint64_t ports = is_part ? 0 : ports_of(ip + (size_t)(ip[0] & 0x0f) * 4, end, protocol);
     uint64_t addresses = (source + destination) << 32 | (source ^ destination);
-    return mix(addresses * 0x9e3779b97f4a7c15ULL + ports + ip[9]);
+    return mix(addresses * 0x9e3779b97f4a7c15ULL + ports + protocol);
 }
 
 /* What follows an IPv6 header and those extension headers that may stand before the transport's;
@@ -96,7 +106,8 @@ static const uint8_t *behind_extensions(const uint8_t *ip, const uint8_t *end, u
 
 /* An IPv6 datagram, 40 bytes at least, whose transport header was found. */
 static uint32_t hash_ipv6(const uint8_t *ip, const uint8_t *transport, const uint8_t *end,
-                          uint8_t protocol) {
+                          uint8_t next) {
+    uint8_t protocol = protocol_of_flow(next);
     uint64_t high = load64(ip + 8) ^ load64(ip + 24);
     uint64_t low = load64(ip + 16) + load64(ip + 32);
     uint64_t ports = ports_of(transport, end, protocol);

@@ -26,7 +26,7 @@ from tests.elements.balancer_frames import (
 )
 from tests.elements.test_balancer_maglev import Named, hashed, reference
 
-ALGORITHMS = ["maglev", "least_connections"]
+BOXES = [(1, "least_connections"), (2, "maglev"), (4, "maglev"), (4, "least_connections")]
 WORD = (1 << 64) - 1
 
 
@@ -35,8 +35,7 @@ def backend(number, version=4, protocol="tcp"):
     return line(protocol, version, number).replace(" ->", "")
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(("workers", "algorithm"), BOXES)
 def test_connections_stay_when_backends_change(make_box, workers, algorithm):
     balancer = Balancer(make_box, workers, algorithm=algorithm, backends=BACKENDS[:2])
     before = balancer.chosen(24)
@@ -51,8 +50,7 @@ def test_connections_stay_when_backends_change(make_box, workers, algorithm):
     assert balancer.drops() == {}
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(("workers", "algorithm"), BOXES)
 def test_a_removed_backends_connections_end(make_box, workers, algorithm):
     balancer = Balancer(make_box, workers, algorithm=algorithm)
     chosen = balancer.chosen(24)

@@ -16,6 +16,7 @@ from tests.elements.balancer_frames import (
     client,
     ether,
     header,
+    line,
     tcp,
     udp,
 )
@@ -23,8 +24,10 @@ from tests.elements.balancer_frames import (
 ALGORITHMS = ["maglev", "least_connections"]
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    ("workers", "algorithm"),
+    [(1, "maglev"), (2, "least_connections"), (4, "maglev"), (4, "least_connections")],
+)
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_connection_there_and_back(make_box, workers, algorithm, version):
     balancer = Balancer(make_box, workers, algorithm=algorithm)
@@ -198,20 +201,24 @@ def test_a_reset_that_was_forged_ends_nothing(make_box):
     balancer.back(answer(there, "A"))
 
 
-def test_the_same_client_port_again_after_the_end(make_box):
-    """A new connection is chosen anew: the backend with fewer ones by now."""
+@pytest.mark.parametrize("end", ["FA", "RA"])
+def test_the_same_client_port_again_after_the_end(make_box, end):
+    """A SYN that is repeated belongs to its connection; one after the end is chosen anew."""
     balancer = Balancer(make_box, 1, algorithm="least_connections")
     there = opened(balancer, 9)
-    balancer.to(tcp("S", sport=9))  # repeated: the same one
-    for number in range(1, 3):
-        balancer.to(tcp("S", number))
-    balancer.to(tcp("FA", sport=9))
-    balancer.back(answer(there, "FA"))
-    counts = balancer.tables()["load"]["connections"].tolist()
-    assert sorted(counts) == [1, 1, 1]
-    balancer.to(tcp("S", sport=9))
-    assert sorted(balancer.tables()["load"]["connections"].tolist()) == [1, 1, 1]
-    assert len(balancer.tables()["connections"]) == 3
+    balancer.command("drain " + line("tcp", 4, SERVERS[4].index(there.dst)))
+    (repeated,) = balancer.to(tcp("S", sport=9))
+    assert repeated.dst == there.dst
+    if end == "FA":
+        balancer.to(tcp("FA", sport=9))
+        (half_closed,) = balancer.to(tcp("S", sport=9))
+        assert half_closed.dst == there.dst
+    balancer.back(answer(there, end))
+    (anew,) = balancer.to(tcp("S", sport=9))
+    assert anew.dst != there.dst
+    tables = balancer.tables()
+    assert len(tables["connections"]) == tables["load"]["connections"].sum() == 1
+    assert tables["load"]["connections_ever"].sum() == 2
 
 
 # ---- Without a connection ----

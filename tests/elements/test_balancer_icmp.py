@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""ICMP and ICMPv6: errors find their connection, and are translated; pings are answered."""
+"""ICMP and ICMPv6: errors find their connection, translated both ways; pings are answered."""
 
 from __future__ import annotations
 

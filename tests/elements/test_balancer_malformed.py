@@ -28,9 +28,10 @@ from tests.elements.balancer_frames import (
 
 
 def refuse_all(make_box, reason, *packets):
+    """All of them for this reason and no other."""
     balancer = Balancer(make_box)
-    for packet in packets:
-        balancer.refused("clients", packet, reason)
+    assert balancer.send("clients", *packets) == []
+    assert balancer.drops() == {reason: len(packets)}
 
 
 def test_what_is_no_ip(make_box):

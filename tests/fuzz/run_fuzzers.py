@@ -50,6 +50,7 @@ AIMS = {
     "resolution": ["native/port/address_resolution.c"],
     "snapshot": ["native/host/snapshot.c"],
     "steering": ["native/input_logger/steering.c", "elements/nat/nat_packet.c"],
+    "wan_optimizer": ["elements/wan_optimizer/*.c"],
 }
 
 

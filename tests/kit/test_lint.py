@@ -63,6 +63,8 @@ def test_nothing_wrong_is_nothing_found(checked: Checked) -> None:
 def test_what_cannot_be_compiled_is_told(checked: Checked) -> None:
     ((kind, what, _),) = checked("", "undeclared++")
     assert (kind, what) == ("source", "undeclared")
+    ((kind, what, line),) = checked('#include "nowhere.h"')
+    assert (kind, line) == ("source", 1) and "nowhere.h" in what
 
 
 @pytest.mark.parametrize(

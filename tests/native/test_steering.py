@@ -41,6 +41,15 @@ def test_ipv6_is_symmetric(a: str, b: str, p: int, q: int) -> None:
     assert hash_of(there) == hash_of(back) != 0
 
 
+def test_what_a_wan_optimizer_encoded_stays_with_its_flow() -> None:
+    four, six = IP(src="10.0.0.1", dst="10.0.0.2"), IPv6(src="2001:db8::1", dst="2001:db8::2")
+    for network, kind, place in ((four, 0x0800, 23), (six, 0x86DD, 20)):
+        for transport, number in ((TCP, 253), (UDP, 254)):
+            raw = ethernet(network / transport(sport=5, dport=6), kind)
+            encoded = raw[:place] + bytes([number]) + raw[place + 1 :]
+            assert hash_of(encoded) == hash_of(raw)
+
+
 def test_fragments_of_a_packet_stay_together() -> None:
     first = ethernet(IP(src="10.0.0.1", dst="10.0.0.2", flags="MF") / UDP(sport=1, dport=2), 0x0800)
     later = ethernet(IP(src="10.0.0.1", dst="10.0.0.2", frag=8, proto=17) / (b"x" * 64), 0x0800)

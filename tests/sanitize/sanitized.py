@@ -38,6 +38,8 @@ TESTS = {
         "tests/elements/test_monitor.py",
         "tests/elements/test_pipeline.py", "tests/elements/test_nat_malformed.py",
         "tests/elements/test_firewall_malformed.py",
+        "tests/elements/test_balancer_malformed.py",
+        "tests/elements/test_wan_optimizer_line.py::test_damage_never_brings_wrong_bytes",
     ],
     "thread": [
         "tests/native/test_threads.py",

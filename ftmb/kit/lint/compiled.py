@@ -50,7 +50,8 @@ def compile_source(source: Path, target: Path, include: list[Path]) -> Iterator[
     command = [compiler(), *FLAGS, *include_flags(include), "-c", str(source), "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True)
     try:
-        told: list[dict[str, Any]] = json.loads(done.stderr or "[]")
+        # After an error that ends all, words follow.
+        told: list[dict[str, Any]] = json.JSONDecoder().raw_decode(done.stderr or "[]")[0]
     except ValueError:
         raise LintError(f"{source} cannot be compiled: {done.stderr.strip()}") from None
     for one in told:

@@ -27,7 +27,7 @@ static const struct ftmb_field total_fields[] = {
     {.name = NULL},
 };
 static const struct ftmb_table tables[] = {
-    {"totals", "what went through", total_fields, sizeof(struct totals), true, ftmb_one_row, NULL},
+    {"totals", "what passed", total_fields, sizeof(struct totals), true, ftmb_one_row, NULL, 0},
     {.name = NULL},
 };
 
