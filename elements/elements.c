@@ -4,8 +4,8 @@
 extern const struct ftmb_element_class firewall_class;
 extern const struct ftmb_element_class forward_class;
 extern const struct ftmb_element_class ids_class;
-extern const struct ftmb_element_class load_balancer_class;
 extern const struct ftmb_element_class limiter_class;
+extern const struct ftmb_element_class load_balancer_class;
 extern const struct ftmb_element_class monitor_class;
 extern const struct ftmb_element_class nat_class;
 extern const struct ftmb_element_class wan_optimizer_class;
@@ -16,8 +16,8 @@ static const struct ftmb_element_class *const elements[] = {
     &firewall_class,
     &forward_class,
     &ids_class,
-    &load_balancer_class,
     &limiter_class,
+    &load_balancer_class,
     &monitor_class,
     &nat_class,
     &wan_optimizer_class,

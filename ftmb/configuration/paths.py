@@ -61,8 +61,8 @@ def nodes_of(tables: list[tuple[int, dict[str, Any]]], classes: dict[str, Elemen
         element = classes.get(table["element"])
         if element is not None:
             options = [option.name for option in element.options if option.type == "port"]
-            named = {table.get(option) for option in options} & set(ports)
-            found.append(Node(index, name_of(table), element, frozenset(map(str, named))))
+            named = [port for port in ports if port in (table.get(option) for option in options)]
+            found.append(Node(index, name_of(table), element, frozenset(named)))
     return found
 
 

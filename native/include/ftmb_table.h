@@ -58,9 +58,6 @@ struct ftmb_table {
     uint64_t (*rows)(const void *config, const void *state, const void **first);
     /* used[i], all of them 0 before: whether row i holds anything. NULL: all do. */
     void (*mark_used)(const void *state, const void *first, uint64_t count, uint8_t *used);
-    /* Metrics: how many rows at most, those with the most of the first number that is one; 0: all,
-     * of which there must be few. Somebody may pay for each. */
-    uint32_t metric_rows_max;
 };
 
 #endif

@@ -65,7 +65,7 @@ static bool was_asked_for(const struct firewall_key *key) {
 static void check_frame(uint32_t port_out, const uint8_t *bytes, uint16_t length) {
     struct firewall_view view;
     uint8_t port_in = port_out == TRUSTED ? UNTRUSTED : TRUSTED;
-    MUST(firewall_parse(&config, bytes, length, port_in, true, &view) == FIREWALL_PASS);
+    MUST(firewall_parse(&config, bytes, length, port_in, &view) == FIREWALL_PASS);
     bool has_flow = view.kind == FIREWALL_KIND_FLOW || view.kind == FIREWALL_KIND_ERROR;
     MUST(has_flow || port_out == UNTRUSTED || view.kind == FIREWALL_KIND_NEIGHBOUR);
     if (!has_flow) {
