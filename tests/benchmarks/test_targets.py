@@ -56,7 +56,8 @@ def test_the_worst_of_several_counts_and_none_may_be_missing() -> None:
     rows = {element: {"10000": {"cycles_per_packet": cycles(ratio), "ratio": 1.0,
                                 "protected_ns_per_packet": 1.0, "protected_mpps": 1.0}}
             for element, ratio in (("forward", 1.5), ("monitor", 2.3), ("nat", 1.9),
-                                   ("firewall", 1.9), ("load_balancer", 1.9), ("limiter", 1.9))}  # fmt: skip
+                                   ("firewall", 1.9), ("load_balancer", 1.9),
+                                   ("limiter", 1.9))}  # fmt: skip
     worst = by_name({"throughput": rows})[name]
     assert worst["measured"] == 2.3 and worst["met"] is False
     assert worst["limit"].startswith("monitor")

@@ -79,7 +79,7 @@ def test_all_buckets_and_classes(make_box, seed):
 
 
 def test_no_nanosecond_is_lost(make_box):
-    """Packets come faster than a microsecond apart, and a bucket gains a part of a byte or a few."""
+    """Packets come within a microsecond, in which a bucket gains a part of a byte or a few."""
     limiter = Limiter(make_box, total="upload 1G burst 2048")
     model = Model(total=((1_000_000_000, 2048), (None, 0)))
     chance = random.Random(5)
