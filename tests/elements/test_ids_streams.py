@@ -102,9 +102,22 @@ def test_what_the_receiver_has_and_we_never_saw_is_a_gap(make_box):
     ids.passes(talk.client(PATTERN[5:]))  # waits: it could be that the 100 bytes come
     ids.passes(talk.segment(1, "A", acknowledged=talk.next[0]))
     ids.passes(talk.client(b"start " + PATTERN))
-    assert ids.sids() == [1]  # the halves around the gap do not count; startswith has no start
+    assert ids.sids() == [1]  # the halves around the gap do not count
     ids.passes(talk.segment(0, "A", PATTERN, missing))
     assert ids.sids() == []
+
+
+def test_behind_a_gap_there_is_no_beginning(make_box):
+    ids = Ids(make_box, [rule('content:"start"; startswith; flow:only_stream;', 2)])
+    talk = Conversation()
+    ids.passes(*talk.open())
+    talk.next[0] += 100
+    ids.passes(talk.segment(1, "A", acknowledged=talk.next[0]))
+    ids.passes(talk.client(b"start"))
+    assert ids.sids() == []
+    other = Conversation(sport=40001)
+    ids.passes(*other.open(), other.client(b"start"))
+    assert ids.sids() == [2]
 
 
 def test_a_connection_without_a_beginning_is_looked_at_packet_by_packet(make_box):
