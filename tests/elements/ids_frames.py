@@ -100,7 +100,8 @@ class Ids:
             "alerts": "eve",
             "rules": list(rules),
             "flows_max": 1024,
-            "blocks_max": 16384,
+            "blocks_max": 2048,
+            "thresholds_max": 1024,
             **options,
         }
         self.alerts: list[dict[str, Any]] = []
