@@ -80,6 +80,8 @@ struct ids_alert {
     uint8_t padding[5];
 };
 
+_Static_assert(sizeof(struct ids_alert) == 64, "what the README says");
+
 struct ids_rule_row {
     uint64_t matches; /* all conditions held, thresholds not asked yet */
     uint64_t alerts, drops;
