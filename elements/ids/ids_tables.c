@@ -4,23 +4,26 @@
 
 #include "ids/ids_state.h"
 
-#define NUMBER(structure, member, what)                                                            \
+#define RULES_AS_METRICS_MAX 100U /* those that matched most often */
+
+#define NUMBER(structure, member, what, kind)                                                      \
     {                                                                                              \
-        .name = #member, .help = what, .type = FTMB_FIELD_NUMBER,                                  \
+        .name = #member, .help = what, .type = FTMB_FIELD_NUMBER, .metric = kind,                  \
         .offset = offsetof(struct structure, member),                                              \
         .size = sizeof(((struct structure *)NULL)->member)                                         \
     }
 
 static const struct ftmb_field rule_fields[] = {
-    NUMBER(ids_rule_row, gid, "the rule's group"),
-    NUMBER(ids_rule_row, sid, "the rule's number in it"),
-    NUMBER(ids_rule_row, matches, "packets in which it matched, thresholds aside"),
-    NUMBER(ids_rule_row, alerts, "of it"),
-    NUMBER(ids_rule_row, drops, "packets that it dropped"),
+    NUMBER(ids_rule_row, gid, "the rule's group", FTMB_METRIC_LABEL),
+    NUMBER(ids_rule_row, sid, "the rule's number in it", FTMB_METRIC_LABEL),
+    NUMBER(ids_rule_row, matches, "packets in which it matched, thresholds aside",
+           FTMB_METRIC_COUNTER),
+    NUMBER(ids_rule_row, alerts, "of it", FTMB_METRIC_COUNTER),
+    NUMBER(ids_rule_row, drops, "packets that it dropped", FTMB_METRIC_COUNTER),
     {.name = NULL},
 };
 
-#define TOTAL(member, what) NUMBER(ids_totals, member, what)
+#define TOTAL(member, what) NUMBER(ids_totals, member, what, FTMB_METRIC_COUNTER)
 static const struct ftmb_field total_fields[] = {
     TOTAL(packets, "looked at"),
     TOTAL(bytes, "of their payloads"),
@@ -59,11 +62,21 @@ static const struct ftmb_field flow_fields[] = {
      .type = FTMB_FIELD_NUMBER,
      .offset = offsetof(struct ids_flow, id),
      .size = 8},
+    {.name = "first_address",
+     .help = "the lesser end's",
+     .type = FTMB_FIELD_ADDRESS_AS_NUMBERS,
+     .offset = offsetof(struct ids_flow, key.ends[0]),
+     .size = 16},
     {.name = "first_port",
      .help = "of the lesser end",
      .type = FTMB_FIELD_NUMBER,
      .offset = offsetof(struct ids_flow, key.ports[0]),
      .size = 2},
+    {.name = "second_address",
+     .help = "the greater end's",
+     .type = FTMB_FIELD_ADDRESS_AS_NUMBERS,
+     .offset = offsetof(struct ids_flow, key.ends[1]),
+     .size = 16},
     {.name = "second_port",
      .help = "of the greater end",
      .type = FTMB_FIELD_NUMBER,
@@ -107,6 +120,7 @@ static void mark_used_flows(const void *state_pointer, const void *first, uint64
 const struct ftmb_table ids_tables[] = {
     {.name = "rules",
      .help = "how often each rule matched",
+     .metric_rows_max = RULES_AS_METRICS_MAX,
      .fields = rule_fields,
      .row_size = sizeof(struct ids_rule_row),
      .rows = rule_rows},
