@@ -4,8 +4,6 @@
 
 #include "ids/ids_state.h"
 
-#define RULES_AS_METRICS_MAX 100U /* those that matched most often */
-
 #define NUMBER(structure, member, what, kind)                                                      \
     {                                                                                              \
         .name = #member, .help = what, .type = FTMB_FIELD_NUMBER, .metric = kind,                  \
@@ -15,7 +13,7 @@
 
 static const struct ftmb_field rule_fields[] = {
     NUMBER(ids_rule_row, gid, "the rule's group", FTMB_METRIC_LABEL),
-    NUMBER(ids_rule_row, sid, "the rule's number in it", FTMB_METRIC_LABEL),
+    NUMBER(ids_rule_row, sid, "the rule's number in it", FTMB_METRIC_TOP),
     NUMBER(ids_rule_row, matches, "packets in which it matched, thresholds aside",
            FTMB_METRIC_COUNTER),
     NUMBER(ids_rule_row, alerts, "of it", FTMB_METRIC_COUNTER),
@@ -120,7 +118,6 @@ static void mark_used_flows(const void *state_pointer, const void *first, uint64
 const struct ftmb_table ids_tables[] = {
     {.name = "rules",
      .help = "how often each rule matched",
-     .metric_rows_max = RULES_AS_METRICS_MAX,
      .fields = rule_fields,
      .row_size = sizeof(struct ids_rule_row),
      .rows = rule_rows},
