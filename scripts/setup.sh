@@ -32,6 +32,8 @@ packages=(
     golang-github-google-gopacket-dev
     # draws pipelines: ftmb graph --picture
     graphviz
+    # the namespaces of the guide in elements/README.md, and its patch
+    iproute2 patch
     # loading kernel modules, process tables, the list of files that lint reads
     kmod procps ca-certificates git
 )

@@ -2,8 +2,6 @@
 /* The monitor's tables, for those who look at a copy of its state, and which of it are metrics. */
 #include "monitor.h"
 
-#define TOP_METRIC_ROWS 32U
-
 #define NUMBER(row, member, called, what, kind)                                                    \
     {                                                                                              \
         .name = called, .help = what, .type = FTMB_FIELD_NUMBER, .metric = kind,                   \
@@ -47,7 +45,7 @@ static const struct ftmb_field prefix_fields[] = {
 };
 
 static const struct ftmb_field talker_fields[] = {
-    ADDRESS(struct monitor_talker, FTMB_METRIC_LABEL),
+    ADDRESS(struct monitor_talker, FTMB_METRIC_TOP),
     NUMBER(struct monitor_talker, bytes, "bytes", "at most; whole frames", FTMB_METRIC_GAUGE),
     NUMBER(struct monitor_talker, over, "over", "by how many they may be too many",
            FTMB_METRIC_GAUGE),
@@ -122,13 +120,11 @@ const struct ftmb_table monitor_tables[] = {
      .help = "who sends the most, by a sketch of each worker: add up the workers' rows",
      .fields = talker_fields,
      .row_size = sizeof(struct monitor_talker),
-     .metric_rows_max = TOP_METRIC_ROWS,
      .rows = source_rows},
     {.name = "top_destinations",
      .help = "to whom the most is sent, likewise",
      .fields = talker_fields,
      .row_size = sizeof(struct monitor_talker),
-     .metric_rows_max = TOP_METRIC_ROWS,
      .rows = destination_rows},
     {.name = NULL},
 };

@@ -32,6 +32,7 @@ FIELD_TYPES = {
 METRICS = {
     lib.FTMB_METRIC_NONE: None,
     lib.FTMB_METRIC_LABEL: "label",
+    lib.FTMB_METRIC_TOP: "top",
     lib.FTMB_METRIC_COUNTER: "counter",
     lib.FTMB_METRIC_GAUGE: "gauge",
 }
@@ -46,7 +47,7 @@ class CopyError(ValueError):
 @dataclass(frozen=True)
 class Field:
     """One column; `names` of a choice's values or of flags' bits, `unit_ns` of seconds, `parts`
-    that are one; `metric` is "label", "counter", "gauge" or None."""
+    that are one; `metric` is "label", "top", "counter", "gauge" or None."""
 
     name: str
     help: str
@@ -68,7 +69,6 @@ class Table:
     fields: tuple[Field, ...]
     row_size: int
     is_shared: bool
-    metric_rows_max: int = 0
 
     def dtype(self) -> np.dtype[np.void]:
         """Of a row as it lies in memory."""
@@ -130,7 +130,6 @@ def _tables(element: Any) -> tuple[Table, ...]:
                 fields=_fields(table),
                 row_size=table.row_size,
                 is_shared=table.is_shared,
-                metric_rows_max=table.metric_rows_max,
             )
         )
     return tuple(found)

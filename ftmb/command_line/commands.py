@@ -195,6 +195,13 @@ def _status_of(state: str) -> ExitStatus:
     help="How many failures (default 10, or one for each --crash-at).",
 )
 @click.option("--seed", type=click.IntRange(0), help="Repeat a drill's choices.")
+@click.option(
+    "--pipeline",
+    metavar="NAME",
+    default="nat",
+    show_default=True,
+    help="Which box is drilled in the lab; 'list' shows them.",
+)
 @click.option("--connections", type=click.IntRange(1, 5000), default=200, show_default=True)
 @click.option("--udp-rate", type=click.IntRange(100, 500_000), default=20_000, show_default=True)
 @click.option("--tcp-mbit", type=click.IntRange(1, 10_000), default=50, show_default=True)
@@ -212,6 +219,7 @@ def drill(
     points: tuple[str, ...],
     times: int | None,
     seed: int | None,
+    pipeline: str,
     connections: int,
     udp_rate: int,
     tcp_mbit: int,
@@ -220,21 +228,26 @@ def drill(
 ) -> int:
     """Kill the master again and again and count what the outside noticed.
 
-    Without --config: builds a lab of network namespaces with a protected NAT in it, sends
-    real programs through it (downloads, iperf3, interactive connections, ping, a numbered
-    UDP stream), and writes report.json and report.html to the output folder. With --config:
-    fails a box that is already running, without traffic of its own.
+    Without --config: builds a lab of network namespaces with a protected box in it, a NAT or
+    the one of --pipeline, sends real programs through it (downloads, iperf3, interactive
+    connections, ping, a numbered UDP stream, and what fits the pipeline), and writes
+    report.json and report.html to the output folder. With --config: fails a box that is
+    already running, without traffic of its own.
 
     \b
     Examples:
       ftmb drill
       ftmb drill --times 20 --seed 7 --no-contrast
+      ftmb drill --pipeline list
+      ftmb drill --pipeline firewall --times 5
       ftmb drill --config box.toml --kill standby --signal KILL --times 3
       ftmb drill --crash-at list
       ftmb drill --crash-at master-before-publish --crash-at standby-in-replay
     """
     if "list" in points:
         return _list_crash_points()
+    if pipeline == "list":
+        return _list_pipelines()
     crash_at = _crash_points(points, config is not None)
     if crash_at and (kill or signals):
         raise click.UsageError("--crash-at says who dies and how: it goes without --kill, --signal")
@@ -258,6 +271,7 @@ def drill(
     return run_drill(
         DrillSettings(
             seed=seed,
+            pipeline=_known_pipeline(pipeline),
             failures=chosen or tuple(Failure),
             crash_at=crash_at,
             times=times,
@@ -268,6 +282,23 @@ def drill(
             output=output,
         )
     )
+
+
+def _list_pipelines() -> int:
+    from ftmb.drill.pipelines import PIPELINES
+
+    width = max(map(len, PIPELINES))
+    for pipeline in PIPELINES.values():
+        click.echo(f"{pipeline.name:{width}}  {pipeline.help} (examples/{pipeline.example})")
+    return ExitStatus.OK
+
+
+def _known_pipeline(name: str) -> str:
+    from ftmb.drill.pipelines import PIPELINES
+
+    if name not in PIPELINES:
+        raise click.UsageError(f"no pipeline {name!r}; see: ftmb drill --pipeline list")
+    return name
 
 
 def _list_crash_points() -> int:

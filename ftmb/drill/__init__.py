@@ -2,8 +2,9 @@
 """The drill: real traffic through a box whose master is failed again and again.
 
 settings    what a drill is asked to do
+pipelines/  what can be drilled: for each a box, where it stands, its traffic
 traffic/    the programs that run inside the lab's hosts and measure
-workload/   starts and stops them, and makes figures of what they recorded
+workload/   starts and stops them, makes figures of what they recorded, says what these must be
 box         the middlebox under the drill
 failures    fails the master and times what follows
 crashes     makes any process die at a crash point, and looks what follows

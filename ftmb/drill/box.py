@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The middlebox under the drill: a protected (or, for contrast, unprotected) NAT in the lab."""
+"""The middlebox under the drill, protected or, for contrast, unprotected."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
+from ftmb.drill.pipelines import NAT, Pipeline
+from ftmb.drill.pipelines.pipeline import add_monitor
 from ftmb.errors import NotRunningError
-from ftmb.lab import Host, Lab
+from ftmb.lab import Lab
 
 Status = Mapping[str, Any]
 
@@ -54,15 +57,22 @@ class RunningBox:
 
 
 class LabBox(RunningBox):
-    """The drill's own box; the caller stops it."""
+    """The drill's own box; the caller stops it. Its journals are in `folder`."""
 
-    def __init__(self, lab: Lab, protection: str, *, shares_state: bool = False) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        protection: str,
+        pipeline: Pipeline = NAT,
+        folder: Path = Path(),
+        *,
+        shares_state: bool = False,
+    ) -> None:
         name = f"drill-{os.getpid()}-{protection}"
         super().__init__(name)
-        self.configuration = lab_data(lab, name, protection)
-        if shares_state:  # flows of a NAT never meet: the monitor's counts do
-            monitor = {"element": "monitor", "first": "inside", "second": "outside"}
-            self.configuration["element"].insert(0, monitor)
+        self.configuration = pipeline.box(lab, name, protection, folder)
+        if shares_state and not pipeline.shares_state:  # its workers would never meet
+            add_monitor(self.configuration)
 
     def start(self, **options: Any) -> None:
         """`crash_at`: where its orchestrator dies."""
@@ -78,34 +88,5 @@ class LabBox(RunningBox):
 
 
 def lab_data(lab: Lab, name: str, protection: str) -> dict[str, Any]:
-    """What examples/lab_nat.toml says, for this lab."""
-    a = lab.addresses
-    return {
-        "name": name,
-        "network_namespace": lab.namespace(Host.BOX),
-        "protection": protection,
-        "port": [
-            {
-                "name": "inside",
-                "device": "inside",
-                "addresses": [f"{a.box_inside}/{a.prefix_length}"],
-            },
-            {
-                "name": "outside",
-                "device": "outside",
-                "addresses": [f"{a.box_outside}/{a.prefix_length}"],
-            },
-        ],
-        "element": [
-            {
-                "element": "nat",
-                "inside": "inside",
-                "outside": "outside",
-                "external": [a.box_outside],
-                "inside_address": a.box_inside,
-            }
-        ],
-        "workers": {"count": 2, "idle": "auto"},
-        "memory": {"arena_mib": 256},
-        "metrics": {"port": 0},
-    }
+    """The NAT of examples/lab_nat.toml in this lab."""
+    return NAT.box(lab, name, protection)

@@ -15,9 +15,10 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from ftmb.drill.report.figures import Report, broken_guarantees, report_of, state_was_lost
+from ftmb.drill.report.figures import broken_guarantees, report_of, state_was_lost
 from ftmb.drill.run import RunResult, Say, run
 from ftmb.drill.settings import DrillSettings
+from ftmb.drill.workload.part import Report
 from ftmb.errors import LabError
 
 CONTRAST_FAILURES_MAX = 5
@@ -36,7 +37,7 @@ def _runs(settings: DrillSettings, say: Say) -> list[RunResult]:
     say(f"seed {settings.seed}: repeat this drill with --seed {settings.seed}")
     results = [run(settings, True, settings.times, say)]
     if settings.contrast:
-        say("now for contrast the same NAT without protection, restarted after each failure")
+        say("now for contrast the same box without protection, restarted after each failure")
         times = min(settings.times, CONTRAST_FAILURES_MAX)
         results.append(run(settings, False, times, say))
     return results
@@ -47,15 +48,17 @@ def conclude(settings: DrillSettings, results: list[RunResult], console: Console
     report: Report = {
         **report_of(results[0]),
         "unprotected_run": report_of(results[1]) if len(results) > 1 else None,
+        "pipeline": settings.pipeline,
         "seed": settings.seed,
         "machine": {"cores": os.cpu_count(), "kernel": platform.release()},
     }
-    broken = broken_guarantees(report)
+    sections = results[0].figures.sections
+    broken = broken_guarantees(report, sections)
     report["broken_guarantees"] = broken
     _write(settings, results, report)
     from ftmb.drill.report.table import table_of
 
-    console.print(table_of(report))
+    console.print(table_of(report, sections))
     for line in broken:
         console.print(f"[bold red]broken:[/] {line}", highlight=False)
     if not broken:
@@ -74,7 +77,7 @@ def _write(settings: DrillSettings, results: list[RunResult], report: Report) ->
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     draw(results, folder / "report.png")
-    page = page_of(report, report["broken_guarantees"], folder / "report.png")
+    page = page_of(report, results[0].figures.sections, folder / "report.png")
     (folder / "report.html").write_text(page)
 
 

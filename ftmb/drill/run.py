@@ -15,6 +15,7 @@ from ftmb.crash_points import CrashPoint, When
 from ftmb.drill.box import LabBox, Status
 from ftmb.drill.crashes import Crasher, fail_at_start
 from ftmb.drill.failures import Injector, Kind, Outcome, plan
+from ftmb.drill.pipelines import PIPELINES, Pipeline
 from ftmb.drill.settings import DrillSettings
 from ftmb.drill.workload import Figures, Traffic
 from ftmb.drill.workload.base import Place
@@ -31,6 +32,7 @@ Say = Callable[[str], None]
 @dataclass(frozen=True)
 class RunResult:
     protected: bool
+    pipeline: Pipeline
     figures: Figures
     outcomes: list[Outcome]
     status: Status
@@ -39,21 +41,20 @@ class RunResult:
 def run(settings: DrillSettings, protected: bool, times: int, say: Say) -> RunResult:
     chance = random.Random(f"{settings.seed}/{protected}")
     protection = "standby" if protected else "none"
+    pipeline = PIPELINES[settings.pipeline]
     with ExitStack() as exits:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="ftmb-drill-")))
         exits.enter_context(long_backlog())
-        lab = exits.enter_context(Lab("drill"))
-        box = LabBox(lab, protection, shares_state=bool(settings.crash_at))
+        lab = exits.enter_context(Lab("drill", pipeline.addresses))
+        box = LabBox(lab, protection, pipeline, folder, shares_state=bool(settings.crash_at))
         failures = Failures(box, plan(settings.kinds, times, chance), say)
-        say(f"starting the NAT, protection: {protection}")
+        say(f"starting the box ({pipeline.elements}), protection: {protection}")
         exits.callback(box.stop)
         failures.start_box()
-        traffic = Traffic(Place(lab, settings, folder))
-        say(
-            f"traffic: {settings.connections} interactive connections, {settings.tcp_streams} "
-            f"iperf3 streams, {settings.downloads} downloads, ping, {settings.udp_rate:,} "
-            "datagrams a second"
-        )
+        watched = box.name if protected else None
+        place = Place(lab, settings, folder, watched, pipeline.virtual_address)
+        traffic = Traffic(place, pipeline.parts)
+        say(f"traffic: {traffic.describe()}")
         traffic.start()
         attend(traffic, settings.warm_up_s)
         for failure in failures.under_traffic():
@@ -65,7 +66,7 @@ def run(settings: DrillSettings, protected: bool, times: int, say: Say) -> RunRe
         say("stopping the traffic and counting")
         figures, status = traffic.stop(), box.status()
         failures.end_box()
-        return RunResult(protected, figures, failures.outcomes, status)
+        return RunResult(protected, pipeline, figures, failures.outcomes, status)
 
 
 class Failures:

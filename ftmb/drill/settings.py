@@ -22,6 +22,7 @@ class Failure(Enum):
 @dataclass(frozen=True)
 class DrillSettings:
     seed: int = 1
+    pipeline: str = "nat"
     failures: tuple[Failure, ...] = tuple(Failure)
     crash_at: tuple[CrashPoint, ...] = ()  # instead of failures
     times: int = 10

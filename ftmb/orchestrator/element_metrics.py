@@ -5,8 +5,8 @@ They come from copies of the standby's state, so the master has no part in it. A
 standby a fork: however often somebody scrapes, one is made every `seconds` at most. Without a
 standby the last one stands; ftmb_state_age_seconds tells how old it is.
 
-How many time series there are is bounded by the configuration: a table gives as many rows as it
-says (metric_rows_max), or has few.
+How many time series there are is bounded by the configuration: a table has few rows, or gives those
+with the most.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from ftmb.errors import NotRunningError
 if TYPE_CHECKING:
     from ftmb._native.tables import Table
 
+LABELS = ("label", "top")
+TOP_ROWS = 32  # somebody may pay for each
 ELEMENT = "element"  # the label that tells elements of one kind apart
 KINDS: dict[str, type[CounterMetricFamily] | type[GaugeMetricFamily]] = {
     "counter": CounterMetricFamily,
@@ -47,14 +49,15 @@ def table_metrics(kind: str, name: str, table: Table, rows: Any) -> list[Metric]
     """Of the rows of an element of this kind and name: rows with the same labels are added up."""
     from ftmb.state.frames import frame_of
 
-    labels = [field.name for field in table.fields if field.metric == "label"]
+    labels = [field.name for field in table.fields if field.metric in LABELS]
     numbers = [field for field in table.fields if field.metric in KINDS]
     if not numbers or not len(rows):
         return []
     frame = frame_of(table, rows, 0).select(*labels, *(field.name for field in numbers))
     frame = frame.group_by(labels).sum() if labels else frame.sum()
     frame = frame.sort(numbers[0].name, *labels, descending=[True, *(False for _ in labels)])
-    shown = frame.head(table.metric_rows_max) if table.metric_rows_max else frame
+    is_top = any(field.metric == "top" for field in table.fields)
+    shown = frame.head(TOP_ROWS) if is_top else frame
     families: list[Metric] = []
     for field in numbers:
         assert field.metric is not None

@@ -25,7 +25,7 @@ def _shown(name: str, value: float) -> str:
 
 def _data_of(settings: SoakSettings, result: SoakResult, growths: list[Growth]) -> dict[str, Any]:
     drill = report_of(result.run)
-    broken = broken_guarantees(drill)
+    broken = broken_guarantees(drill, result.run.figures.sections)
     if result.run.status["state_losses"]:
         broken.append(f"the state was lost {result.run.status['state_losses']} times")
     rejected = sum(result.run.status["logger"]["rejected"].values())

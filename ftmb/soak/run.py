@@ -14,6 +14,7 @@ from ftmb.crash_points import CrashPoint, When, all_points
 from ftmb.drill.box import LabBox, Status
 from ftmb.drill.crashes import Crasher
 from ftmb.drill.failures import PROTECTION_PATIENCE_S, Injector, Outcome, observe
+from ftmb.drill.pipelines import NAT
 from ftmb.drill.run import RunResult, Say, attend
 from ftmb.drill.settings import DrillSettings, Failure
 from ftmb.drill.workload import Traffic
@@ -92,7 +93,7 @@ def soak(settings: SoakSettings, say: Say) -> SoakResult:
         say("stopping the traffic and counting")
         figures, status = traffic.stop(), box.status()
         return SoakResult(
-            RunResult(True, figures, soaking.outcomes, status),
+            RunResult(True, NAT, figures, soaking.outcomes, status),
             soaking.blows,
             soaking.samples,
             time.monotonic() - soaking.begun,

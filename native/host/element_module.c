@@ -6,11 +6,6 @@
 
 #include "ftmb_export.h"
 
-_Static_assert(sizeof(struct ftmb_element_class) < 1U << 10 &&
-                   sizeof(struct ftmb_context) < 1U << 7 && sizeof(struct ftmb_packet) < 1U << 7 &&
-                   FTMB_BURST_MAX < 1U << 8,
-               "each has its own bits of FTMB_ELEMENT_LAYOUT");
-
 /* By the name under which this code was loaded; a program that has it linked in needs nothing. */
 static void make_core_visible(void) {
     Dl_info core;

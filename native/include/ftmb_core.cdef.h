@@ -45,6 +45,7 @@ enum ftmb_field_type {
 enum ftmb_metric {
     FTMB_METRIC_NONE,
     FTMB_METRIC_LABEL,
+    FTMB_METRIC_TOP,
     FTMB_METRIC_COUNTER,
     FTMB_METRIC_GAUGE,
     ...
@@ -66,7 +67,6 @@ struct ftmb_table {
     const struct ftmb_field *fields;
     uint32_t row_size;
     bool is_shared;
-    uint32_t metric_rows_max;
     ...;
 };
 enum ftmb_steering { FTMB_STEERING_FLOW, FTMB_STEERING_ANY, ... };

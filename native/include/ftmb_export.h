@@ -15,9 +15,18 @@
 #define FTMB_ELEMENT_ABI 1U
 
 /* Of the headers: the sizes of what passes between the two, so that no change goes unnoticed. */
+#define FTMB_LAYOUT_AND(before, next) ((uint32_t)(before)*131U + (uint32_t)(next))
 #define FTMB_ELEMENT_LAYOUT                                                                        \
-    ((uint32_t)(sizeof(struct ftmb_element_class) | sizeof(struct ftmb_context) << 10 |            \
-                sizeof(struct ftmb_packet) << 17 | FTMB_BURST_MAX << 24))
+    FTMB_LAYOUT_AND(                                                                               \
+        FTMB_LAYOUT_AND(                                                                           \
+            FTMB_LAYOUT_AND(                                                                       \
+                FTMB_LAYOUT_AND(FTMB_LAYOUT_AND(FTMB_LAYOUT_AND(sizeof(struct ftmb_element_class), \
+                                                                sizeof(struct ftmb_context)),      \
+                                                sizeof(struct ftmb_packet)),                       \
+                                sizeof(struct ftmb_option)),                                       \
+                sizeof(struct ftmb_table)),                                                        \
+            sizeof(struct ftmb_field)),                                                            \
+        FTMB_BURST_MAX)
 
 struct ftmb_element_export {
     uint32_t abi;    /* FTMB_ELEMENT_ABI */

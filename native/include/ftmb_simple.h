@@ -39,6 +39,13 @@ static inline uint64_t ftmb_one_row(const void *config, const void *state, const
     return 1;
 }
 
+/* A table of the shared state that is that one row, a struct `row`. */
+#define FTMB_ONE_ROW_TABLE(row, named, what, columns)                                              \
+    {                                                                                              \
+        .name = named, .help = what, .fields = columns, .row_size = sizeof(row),                   \
+        .is_shared = true, .rows = ftmb_one_row                                                    \
+    }
+
 /* ---- Shared state ---- */
 
 /* For `init_shared`: `size` bytes, zeroed, behind a variable that guards them. NULL: arena full. */

@@ -31,7 +31,8 @@ enum ftmb_field_type {
 /* What of a table Prometheus gets: metrics are called ftmb_ELEMENT_TABLE_FIELD. */
 enum ftmb_metric {
     FTMB_METRIC_NONE,
-    FTMB_METRIC_LABEL,   /* rows with the same labels are added up */
+    FTMB_METRIC_LABEL,   /* rows with the same labels are added up; there must be few */
+    FTMB_METRIC_TOP,     /* a label of many rows: the 32 with the most of the first number */
     FTMB_METRIC_COUNTER, /* a number that only grows */
     FTMB_METRIC_GAUGE,
 };
@@ -40,11 +41,11 @@ struct ftmb_field {
     const char *name;
     const char *help; /* one line, with the unit */
     enum ftmb_field_type type;
-    enum ftmb_metric metric;
     uint32_t offset, size;    /* bytes, within a row */
     const char *const *names; /* CHOICE and FLAGS: NULL-terminated */
     uint64_t unit_ns;         /* SECONDS */
     uint64_t parts;           /* PARTS */
+    enum ftmb_metric metric;
 };
 
 struct ftmb_table {

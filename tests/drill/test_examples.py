@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The example configurations are right, and the lab's is what the drill uses."""
+"""The example configurations are right, and they are what the drill's pipelines use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ftmb.configuration import from_data, load
-from ftmb.drill.box import lab_data
+from ftmb.drill.pipelines import NAT, PIPELINES, Pipeline
 from ftmb.lab import Lab
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
@@ -20,8 +20,19 @@ def test_an_example_has_no_problems(path: Path) -> None:
 
 
 def test_the_lab_example_is_the_drills_configuration() -> None:
-    example = next(path for path in EXAMPLES if path.name == "lab_nat.toml")
-    shown = load(example).to_dict()
-    data = lab_data(Lab("drill"), shown["name"], shown["protection"])
+    shown = load(next(path for path in EXAMPLES if path.name == NAT.example)).to_dict()
+    data = NAT.box(Lab("drill"), shown["name"], shown["protection"])
     data["network_namespace"] = shown["network_namespace"]
     assert from_data(data).to_dict() == shown
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=lambda pipeline: pipeline.name)
+def test_a_pipeline_is_its_example_in_the_lab(pipeline: Pipeline, tmp_path: Path) -> None:
+    shown = load(next(path for path in EXAMPLES if path.name == pipeline.example)).to_dict()
+    lab = Lab("drill", pipeline.addresses)
+    made = from_data(pipeline.box(lab, "drilled", "standby", tmp_path)).to_dict()
+    assert made["name"] == "drilled" and made["protection"] == "standby"
+    assert [port["name"] for port in made["ports"]] == [port["name"] for port in shown["ports"]]
+    assert {"inside", "outside"} <= {port["device"] for port in made["ports"]}
+    elements = [stage["element"] for stage in shown["pipeline"]]
+    assert [stage["element"] for stage in made["pipeline"]] == elements

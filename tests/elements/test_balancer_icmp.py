@@ -32,7 +32,7 @@ from tests.elements.balancer_frames import (
     tcp,
     udp,
 )
-from tests.elements.test_balancer_forwarding import MACS, MACS6, direct
+from tests.elements.test_balancer_direct import MACS, MACS6, direct
 
 UNREACHABLE, TOO_BIG = {4: (3, 3), 6: (1, 4)}, {4: (3, 4), 6: (2, 0)}
 ERRORS = {4: [(3, 0), (3, 1), (3, 3), (3, 4), (11, 0), (12, 0)],

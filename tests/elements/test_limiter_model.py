@@ -79,18 +79,18 @@ def test_all_buckets_and_classes(make_box, seed):
 
 
 def test_no_nanosecond_is_lost(make_box):
-    """Packets come faster than a microsecond apart, and a bucket gains a part of a byte or a few."""
+    """Packets come about a microsecond apart, and a bucket gains a few bytes and a part of one."""
     limiter = Limiter(make_box, total="upload 1G burst 2048")
     model = Model(total=((1_000_000_000, 2048), (None, 0)))
     chance = random.Random(5)
     outcomes: Counter[str | None] = Counter()
-    for number in range(80):
+    for number in range(50):
         packet = Packet(number, "10.1.0.1", size=2000 if number == 0 else chance.randrange(90, 130))
         limiter.wait(chance.randrange(1, 1400))
         reason = model.passes(packet, 0, limiter.now_ns)
         assert (packet.number in limiter.send(packet)) == (reason is None)
         outcomes[reason] += 1
-    assert min(outcomes.values()) > 5
+    assert min(outcomes.values()) > 2
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -113,7 +113,7 @@ def test_one_packet_at_a_time_on_several_workers(make_box, workers):
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_equal_packets_at_once_on_several_workers(make_box, workers):
-    """The order in which workers take them does not matter then: the number is exact."""
+    """In which order workers take them does not matter then: the number that passes is exact."""
     limiter = Limiter(
         make_box, workers, host="upload 800k burst 5000", total="upload 300k burst 9000"
     )

@@ -114,6 +114,17 @@ def test_order_within_flows_with_raw_and_encoded_packets_mixed(make_box, workers
     assert 20 < sum(is_encoded(raw) for raw in pair.crossed) < 200
 
 
+def test_what_refers_to_a_packet_of_the_same_burst(make_box):
+    pair = Pair(make_box)
+    frames = []
+    for number in range(12):
+        payload = content(number, 1)
+        frames += [frame(payload, seq=number), frame(payload[200:] + b"end", seq=number)]
+    assert pair.send(frames) == frames
+    assert [is_encoded(raw) for raw in pair.crossed] == [False, True] * 12
+    assert pair.returned == []
+
+
 def test_no_packet_grows(make_box):
     pair = Pair(make_box)
     noise = random.Random(8)

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from clang.cindex import CursorKind, StorageClass
 
 from ftmb.command_line import ExitStatus, run
+from ftmb.kit import HEADERS
 from ftmb.kit.lint import LintError, lint
 from ftmb.kit.lint.symbols import interface, kind_of
+from ftmb.kit.lint.syntax import parse
 from tests.kit.building import build
 
 Found = set[tuple[str, str, int]]
@@ -206,6 +209,23 @@ def test_the_interface_is_what_the_core_exports() -> None:
     assert {"ftmb_drop", "ftmb_emit", "hash_table_insert", "timer_wheel_add"} <= interface()
     assert kind_of("ftmb_drop") is None and kind_of("memcpy") is None
     assert kind_of("hs_scan") == "unknown" and kind_of("logger_step") == "unknown"
+
+
+def test_all_that_the_headers_declare_is_exported(tmp_path: Path) -> None:
+    """native/host/interface.map names each of them."""
+    headers = sorted(path.relative_to(HEADERS) for path in HEADERS.glob("**/*.h"))
+    source = tmp_path / "all.c"
+    source.write_text("".join(f'#include "{header}"\n' for header in headers))
+    sources, problems = parse([source], [])
+    declared = {
+        cursor.spelling
+        for cursor in sources.units[0].cursor.get_children()
+        if cursor.kind == CursorKind.FUNCTION_DECL
+        and cursor.storage_class != StorageClass.STATIC
+        and Path(cursor.location.file.name).is_relative_to(HEADERS)
+    }
+    assert problems == []
+    assert declared == interface()
 
 
 ALLOWED = '[[allow]]\nkind = "{kind}"\nwhat = "{what}"\nreason = "a test"\n'

@@ -22,7 +22,7 @@ from tests.kit.test_new_element import TREE
 README = TREE / "elements/README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ "
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 NAMESPACES = ("kit-left", "kit-right")
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")

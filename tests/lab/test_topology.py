@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftmb.errors import LabError
-from ftmb.lab import Host, Lab, namespaces
+from ftmb.lab import Addresses, Host, Lab, namespaces
 from ftmb.lab.topology import remove_stale
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
@@ -29,6 +29,20 @@ def test_hosts_reach_the_box_end_and_are_gone_afterwards() -> None:
         assert ping.wait(5) != 0
         devices = os.pread(namespaces.open_file(lab.namespace(Host.BOX), "dev"), 65536, 0)
         assert b"inside:" in devices and b"outside:" in devices
+    assert names_of(os.getpid()) == []
+
+
+def test_backends_stand_beside_the_server_and_go_with_it() -> None:
+    addresses = Addresses(backends=("198.51.100.11", "198.51.100.12"))
+    with Lab("backends", addresses) as lab:
+        assert len(names_of(os.getpid())) == 5
+        for host, target in (
+            (Host.SERVER, "198.51.100.12"),
+            ("backend1", "198.51.100.12"),
+            ("backend2", addresses.server),
+        ):
+            ping = lab.run(host, ["ping", "-c", "1", "-W", "2", target])
+            assert ping.wait(5) == 0, (host, target)
     assert names_of(os.getpid()) == []
 
 

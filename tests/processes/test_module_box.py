@@ -16,13 +16,15 @@ from ftmb import orchestrator
 from ftmb._native.elements import load_module
 from ftmb.errors import StartError
 from ftmb.kit import new_element
-from ftmb.lab import Lab
+from ftmb.lab import Host, Lab
 from tests.kit.building import build
 from tests.processes.boxes import box_processes, fail, pings, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
 NAME = "tally"
+BAD = Path(__file__).parent.parent / "elements/bad"
+ONE_WORKER = {"count": 1, "cores": None, "idle": "auto"}
 OPTIONS = {"first": "inside", "second": "outside", "bytes_max": 1514}
 
 
@@ -78,3 +80,28 @@ def test_a_file_that_changes_while_the_box_starts_is_refused(
     with pytest.raises(StartError, match="has changed meanwhile"):
         box(pipeline=pipeline)
     assert box_processes() == []
+
+
+def test_a_static_is_noticed_when_a_standby_began_from_a_snapshot(
+    box: Callable[..., None], lab: Lab, pipeline: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Two processes that ran from the start count the same; one that came later does not."""
+    loaded = load_module(str(build(BAD / "mutable_static.c", tmp_path / "bad.so")))
+    last = {
+        "element": loaded.name,
+        "name": loaded.name,
+        "options": {"first": "inside", "second": "outside"},
+        "module": {"path": loaded.path, "digest": loaded.digest},
+    }
+    box(pipeline=[*pipeline[:-1], last], workers=ONE_WORKER, protection="standby")
+    ping = ["ping", "-c", "200", "-i", "0.05", "-W", "1", lab.addresses.server]
+    running = lab.run(Host.CLIENT, ping)
+    try:
+        first = wait_for(
+            lambda s: s["digest"]["compared"] > 5 and s["ports"]["outside"]["sent"] > 5
+        )
+        assert first["digest"]["mismatched"] == 0
+        fail(first, "standby", signal.SIGKILL)
+        wait_for(lambda s: s["digest"]["mismatched"] > 0)
+    finally:
+        running.kill()

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from ftmb.drill.failures import Outcome
 from ftmb.drill.run import RunResult
+from ftmb.drill.workload import Figures
+from ftmb.drill.workload.part import Guarantee, Keys, Report, Section
 
-Report = dict[str, Any]
-BREAKS_LISTED_MAX = 50
+DIGESTS_EQUAL = Guarantee(("digest", "mismatched"), "digests differed between master and standby")
 
 
 def spread(values: list[float | None]) -> dict[str, float | None]:
@@ -26,47 +28,7 @@ def report_of(result: RunResult) -> Report:
     pauses = [_pause_ms(outcome) for outcome in outcomes]
     return {
         "kills": len(outcomes),
-        "udp": {
-            "sent": f.udp.sent,
-            "refused_by_sender": f.udp.refused,
-            "lost": f.udp.lost,
-            "duplicated": f.udp.duplicated,
-            "reordered": f.udp.reordered,
-            "strange": f.udp.strange,
-            "socket_overflow": f.udp.socket_overflow,
-            "stall_ms_max": round(f.udp.stall_ms_max, 3),
-            "latency_us": f.udp.latency_us,
-            "losses": [
-                {"flow": flow, "number": number, "at_s": _seconds(at, result)}
-                for flow, number, at in f.udp.losses
-            ],
-        },
-        "tcp": {
-            "connections": f.echo.connections + f.iperf.streams,
-            "broken": f.echo.broken + f.iperf.broken,
-            "stall_ms_max": round(f.echo.stall_ms_max, 3),
-            "lines": f.echo.lines,
-            "round_trip_ms": f.echo.round_trip_ms,
-            "breaks": _breaks(result),
-        },
-        "iperf": {
-            "mbit_mean": f.iperf.mbit_mean,
-            "retransmitted": f.iperf.retransmitted,
-            "messages": f.iperf.messages,
-        },
-        "http": {
-            "checksums_ok": f.downloads.checksums_ok,
-            "downloads": f.downloads.completed,
-            "failed": f.downloads.failed,
-            "megabytes": round(f.downloads.bytes / 1e6, 1),
-            "messages": f.downloads.messages,
-        },
-        "ping": {
-            "sent": f.ping.sent,
-            "lost": max(0, f.ping.lost - f.wires["client eth0"]["send_drops"]),
-            "duplicated": f.ping.duplicated,
-            "round_trip_ms_max": f.ping.round_trip_ms_max,
-        },
+        **_parts(f),
         "detect_ms": spread([o.milliseconds_until("detected_ns") for o in outcomes]),
         "failover_ms": spread([o.milliseconds_until("first_output_ns") for o in outcomes]),
         "protected_again_ms": spread(
@@ -78,15 +40,21 @@ def report_of(result: RunResult) -> Report:
             "mismatched": int(digest.get("mismatched", 0)),
         },
         "failures": [_failure(outcome, result) for outcome in outcomes],
-        "wires": f.wires,
+        "wires": f.moments.wires,
         "ports": dict(result.status.get("ports") or {}),
         "drops": dict(result.status.get("drops") or {}),
     }
 
 
-def _seconds(at_ns: int, result: RunResult) -> float:
-    """Since the run began; times of the report's lists and of the picture are these."""
-    return round(max(0, at_ns - result.figures.started_ns) / 1e9, 3)
+def _parts(figures: Figures) -> Report:
+    """A section for each part; the connections of all of them are counted together."""
+    parts = {name: part.report(figures.moments) for name, part in figures.parts.items()}
+    sums = {
+        count: sum(part.get(count, 0) for part in parts.values())
+        for count in ("connections", "broken")
+    }
+    parts["tcp"] = {**parts.get("tcp", {}), **sums}
+    return parts
 
 
 def _pause_ms(outcome: Outcome) -> float | None:
@@ -98,7 +66,7 @@ def _failure(outcome: Outcome, result: RunResult) -> Report:
     return {
         "kind": outcome.failure.name,
         "loses_state": outcome.loses_state,
-        "at_s": _seconds(outcome.at_ns, result),
+        "at_s": result.figures.moments.seconds(outcome.at_ns),
         "cause": (outcome.failover or {}).get("cause"),
         "detect_ms": outcome.milliseconds_until("detected_ns"),
         "live_ms": outcome.milliseconds_until("live_ns"),
@@ -110,19 +78,20 @@ def _failure(outcome: Outcome, result: RunResult) -> Report:
     }
 
 
-def _breaks(result: RunResult) -> list[Report]:
-    return [
-        {"connection": number, "at_s": _seconds(at, result), "why": why}
-        for number, at, why in result.figures.echo.breaks[:BREAKS_LISTED_MAX]
-    ]
-
-
 def state_was_lost(report: Report) -> bool:
     """Whether it had to be, since nobody but the process that failed had it."""
     return any(failure.get("loses_state") for failure in report["failures"])
 
 
-def broken_guarantees(report: Report) -> list[str]:
+def pick(report: Report | None, keys: Keys) -> Any:
+    """The figure at this place, None if there is none."""
+    value: Any = report
+    for key in keys:
+        value = None if value is None else value.get(key)
+    return value
+
+
+def broken_guarantees(report: Report, sections: Sequence[Section]) -> list[str]:
     """One line for each guarantee that the protected run broke.
 
     Where a crash point ended the only process that had the state, connections break with it; all
@@ -130,20 +99,12 @@ def broken_guarantees(report: Report) -> list[str]:
     """
     broken = []
     has_state = not state_was_lost(report)
-    udp, tcp, http, ping = report["udp"], report["tcp"], report["http"], report["ping"]
-    for count, text in (
-        (udp["lost"], "datagrams were lost"),
-        (udp["duplicated"], "datagrams were sent twice"),
-        (udp["strange"], "datagrams arrived that were never sent"),
-        (tcp["broken"] * has_state, "TCP connections broke"),
-        (http["downloads"] - http["checksums_ok"], "downloads had a wrong checksum"),
-        (http["failed"] * has_state, "downloads failed"),
-        (ping["lost"] * has_state, "pings were lost"),
-        (report["digest"]["mismatched"], "digests differed between master and standby"),
-    ):
-        if count:
-            broken.append(f"{count:,} {text}")
-    if not udp["sent"] or not http["checksums_ok"] or not tcp["lines"]:
+    guarantees = [guarantee for section in sections for guarantee in section.guarantees]
+    for guarantee in (*guarantees, DIGESTS_EQUAL):
+        count = pick(report, guarantee.keys)
+        if count and (has_state or not guarantee.needs_state):
+            broken.append(f"{count:,} {guarantee.text}")
+    if not all(pick(report, keys) for section in sections for keys in section.proof):
         broken.append("a part of the traffic did not run, so nothing is proven")
     if not report["digest"]["compared"]:
         broken.append("no digest was compared")

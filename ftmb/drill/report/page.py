@@ -6,10 +6,11 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from ftmb.drill.report.figures import Report
 from ftmb.drill.report.table import rows
+from ftmb.drill.workload.part import Report, Section
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #212f3c; max-width: 1200px; margin: 2em auto;
@@ -22,7 +23,7 @@ img { max-width: 100%; } pre { background: #f4f6f7; padding: 1em; overflow: auto
 """
 
 
-def page_of(report: Report, broken: list[str], picture: Path) -> str:
+def page_of(report: Report, sections: Sequence[Section], picture: Path) -> str:
     image = base64.b64encode(picture.read_bytes()).decode()
     data = html.escape(json.dumps(report, indent=2))
     return f"""<!DOCTYPE html>
@@ -30,14 +31,14 @@ def page_of(report: Report, broken: list[str], picture: Path) -> str:
 <html lang="en">
 <head><meta charset="utf-8"><title>ftmb drill</title><style>{STYLE}</style></head>
 <body>
-<h1>Drill: {report["kills"]} failures under real traffic</h1>
-{_verdict(broken)}
+<h1>Drill of {html.escape(report["pipeline"])}: {report["kills"]} failures under real traffic</h1>
+{_verdict(report["broken_guarantees"])}
 <p><img alt="throughput and stalls over time, failures marked"
 src="data:image/png;base64,{image}"></p>
 <p>Above, the bytes through the box; in the middle, the longest stall of any interactive
 connection; below, a row for each connection, coloured by how long it was left without a reply
 (a line is sent every 50 ms). Dashed lines are failures of the master.</p>
-{_table(report)}
+{_table(report, sections)}
 {_failures(report)}
 <details><summary>report.json</summary><pre>{data}</pre></details>
 </body>
@@ -52,9 +53,9 @@ def _verdict(broken: list[str]) -> str:
     return f'<p class="bad">Guarantees were broken:</p><ul>{lines}</ul>'
 
 
-def _table(report: Report) -> str:
+def _table(report: Report, sections: Sequence[Section]) -> str:
     body = []
-    for label, protected, unprotected, must_be_zero in rows(report):
+    for label, protected, unprotected, must_be_zero in rows(report, sections):
         style = ""
         if must_be_zero:
             style = f' class="{"good" if protected == "0" else "bad"}"'

@@ -57,12 +57,14 @@ def draw(results: list[RunResult], path: Path) -> None:
     if image is not None:
         bar = figure.colorbar(image, ax=axes[2, :].tolist(), pad=0.01)
         bar.set_label("stall, ms")
+    pipeline = results[0].pipeline
+    figure.suptitle(f"{pipeline.name} ({pipeline.elements})", fontsize=10)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
 
 def _seconds(times_ns: Any, result: RunResult) -> Any:
-    return (numpy.asarray(times_ns, dtype=numpy.int64) - result.figures.started_ns) / 1e9
+    return (numpy.asarray(times_ns, dtype=numpy.int64) - result.figures.moments.started_ns) / 1e9
 
 
 def _throughput(result: RunResult) -> tuple[Any, Any]:
@@ -90,10 +92,10 @@ def _draw_throughput(axis: Any, result: RunResult, mbit_max: float) -> None:
 
 def stall_grid(result: RunResult) -> Any:
     """The longest stall in ms that ended in each step of time, a row for each connection."""
-    numbers, times, gaps = stalls(result.figures.echo.replies)
+    numbers, times, gaps = stalls(result.figures["tcp"].replies)
     seconds = _seconds(times, result)
     steps = int(max(1, numpy.ceil(seconds.max(initial=0.0) / BUCKET_S) + 1))
-    grid = numpy.zeros((result.figures.echo.connections, steps))
+    grid = numpy.zeros((result.figures["tcp"].connections, steps))
     at = numpy.clip((seconds / BUCKET_S).astype(int), 0, steps - 1)
     numpy.maximum.at(grid, (numbers.astype(int), at), gaps / 1e6)
     for number, end, gap in zip(numbers, seconds, gaps / 1e9, strict=True):
@@ -130,7 +132,7 @@ def _draw_stalls(axis: Any, result: RunResult) -> Any:
 def _mark_failures(axis: Any, result: RunResult) -> None:
     labelled: set[str] = set()
     for outcome in result.outcomes:
-        if outcome.at_ns < result.figures.started_ns:
+        if outcome.at_ns < result.figures.moments.started_ns:
             continue  # a crash point of the box's start
         name, colour = CRASH
         if isinstance(outcome.failure, Failure):

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
 
-from ftmb.drill.report.figures import Report
+from ftmb.drill.report.figures import pick
+from ftmb.drill.workload.part import Keys, Report, Row, Section
 
-Row = tuple[str, str, str, bool]  # label, protected, unprotected, whether it must be zero
+Line = tuple[str, str, str, bool]  # label, protected, unprotected, whether it must be zero
 
 
 def _number(value: Any, unit: str = "") -> str:
@@ -20,29 +21,12 @@ def _number(value: Any, unit: str = "") -> str:
     return text + unit
 
 
-def _pick(report: Report | None, *keys: str) -> Any:
-    value: Any = report
-    for key in keys:
-        value = None if value is None else value.get(key)
-    return value
-
-
-COUNTS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
-    ("failures", ("kills",), False),
-    ("UDP datagrams sent", ("udp", "sent"), False),
-    ("UDP lost", ("udp", "lost"), True),
-    ("UDP duplicated", ("udp", "duplicated"), True),
-    ("UDP reordered in a flow", ("udp", "reordered"), False),
-    ("UDP dropped by the receiver's socket", ("udp", "socket_overflow"), False),
-    ("TCP connections", ("tcp", "connections"), False),
-    ("TCP broken", ("tcp", "broken"), True),
-    ("downloads with the right checksum", ("http", "checksums_ok"), False),
-    ("downloads failed", ("http", "failed"), True),
-    ("pings lost", ("ping", "lost"), True),
-    ("digests compared", ("digest", "compared"), False),
-    ("digests mismatched", ("digest", "mismatched"), True),
+FIRST = (Row("failures", ("kills",)),)
+LAST = (
+    Row("digests compared", ("digest", "compared")),
+    Row("digests mismatched", ("digest", "mismatched"), must_be_zero=True),
 )
-TIMES: tuple[tuple[str, tuple[str, ...]], ...] = (
+TIMES: tuple[tuple[str, Keys], ...] = (
     ("detected, median / longest", ("detect_ms",)),
     ("first packet of the new master", ("failover_ms",)),
     ("protected again", ("protected_again_ms",)),
@@ -50,19 +34,21 @@ TIMES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def rows(report: Report) -> Iterator[Row]:
+def rows(report: Report, sections: Sequence[Section]) -> Iterator[Line]:
     other = report.get("unprotected_run")
-    for label, keys, must_be_zero in COUNTS:
-        yield label, _number(_pick(report, *keys)), _number(_pick(other, *keys)), must_be_zero
+    shown = [row for section in sections for row in section.rows]
+    for row in (*FIRST, *shown, *LAST):
+        found, found_other = (_number(pick(run, row.keys)) for run in (report, other))
+        yield row.label, found, found_other, row.must_be_zero
     stall = ("tcp", "stall_ms_max")
     yield (
         "longest stall of a connection",
-        _number(_pick(report, *stall), " ms"),
-        _number(_pick(other, *stall), " ms"),
+        _number(pick(report, stall), " ms"),
+        _number(pick(other, stall), " ms"),
         False,
     )
     for label, keys in TIMES:
-        yield label, _times(_pick(report, *keys)), _times(_pick(other, *keys)), False
+        yield label, _times(pick(report, keys)), _times(pick(other, keys)), False
 
 
 def _times(value: dict[str, Any] | None) -> str:
@@ -71,12 +57,14 @@ def _times(value: dict[str, Any] | None) -> str:
     return f"{value['p50']:,.1f} / {value['max']:,.1f} ms"
 
 
-def table_of(report: Report) -> Table:
-    table = Table(title=f"drill, seed {report['seed']}", title_justify="left")
+def table_of(report: Report, sections: Sequence[Section]) -> Table:
+    table = Table(
+        title=f"drill of {report['pipeline']}, seed {report['seed']}", title_justify="left"
+    )
     table.add_column("")
     table.add_column("protected", justify="right")
     table.add_column("unprotected", justify="right")
-    for label, protected, unprotected, must_be_zero in rows(report):
+    for label, protected, unprotected, must_be_zero in rows(report, sections):
         if must_be_zero:
             protected = f"[bold {'green' if protected == '0' else 'red'}]{protected}[/]"
         table.add_row(label, protected, unprotected)

@@ -17,7 +17,7 @@ import time
 from array import array
 from collections import deque
 
-from ftmb.drill.traffic.process import Stop, ready, write_results
+from ftmb.drill.traffic.process import Stop, come_first, ready, write_results
 
 PATIENCE_S = 8.0
 DRAIN_S = 8.0
@@ -198,6 +198,7 @@ def main() -> None:
     client = EchoClient(arguments)
     client.open_all(patience_s=20)
     stop = Stop()
+    come_first()
     ready()
     client.converse(stop)
     client.drain()

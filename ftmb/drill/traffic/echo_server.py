@@ -7,7 +7,7 @@ import argparse
 import select
 import socket
 
-from ftmb.drill.traffic.process import Stop, ready
+from ftmb.drill.traffic.process import Stop, come_first, ready
 
 POLL_S = 0.2
 READ_SIZE = 65536
@@ -70,6 +70,7 @@ def main() -> None:
     arguments = parser.parse_args()
     server = EchoServer(arguments.address, arguments.port)
     stop = Stop()
+    come_first()
     ready()
     server.serve(stop)
 

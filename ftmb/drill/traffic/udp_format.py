@@ -4,5 +4,4 @@
 import struct
 
 DATAGRAM = struct.Struct("<QQQ")
-DATAGRAM_SIZE = 64
-PADDING = bytes(DATAGRAM_SIZE - DATAGRAM.size)
+DATAGRAM_SIZE = 64  # unless the sender is asked for another

@@ -15,7 +15,7 @@ import time
 from array import array
 from pathlib import Path
 
-from ftmb.drill.traffic.process import Stop, ready, write_results
+from ftmb.drill.traffic.process import Stop, come_first, ready, write_results
 from ftmb.drill.traffic.udp_format import DATAGRAM
 
 SO_RCVBUFFORCE = 33
@@ -46,6 +46,7 @@ def main() -> None:
     receiver.bind((arguments.address, arguments.port))
     receiver.settimeout(POLL_S)
     stop = Stop()
+    come_first()
     ready()
 
     size = DATAGRAM.size

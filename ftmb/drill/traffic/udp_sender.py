@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import socket
 import time
+from array import array
 
 from ftmb.drill.traffic.process import Stop, ready, write_results
-from ftmb.drill.traffic.udp_format import DATAGRAM, PADDING
+from ftmb.drill.traffic.udp_format import DATAGRAM, DATAGRAM_SIZE
 
 STEP_S = 0.001
 IP_RECVERR = 11
@@ -51,12 +52,17 @@ def main() -> None:
     parser.add_argument("--sources", nargs="+", required=True)
     parser.add_argument("--flows", type=int, default=8)
     parser.add_argument("--rate", type=int, default=20_000)
+    parser.add_argument("--size", type=int, default=DATAGRAM_SIZE)
+    parser.add_argument("--record", action="store_true", help="when each datagram was sent")
     parser.add_argument("--result", required=True)
     arguments = parser.parse_args()
 
     flows = open_flows(arguments)
     next_numbers = [0] * len(flows)
     failed = 0
+    times: array[int] = array("Q")
+    padding = bytes(arguments.size - DATAGRAM.size)
+    record = arguments.record
     stop = Stop()
     ready()
     clock = time.monotonic_ns
@@ -70,14 +76,17 @@ def main() -> None:
         if now_ns - due_ns > catch_up_ns:
             due_ns = now_ns - catch_up_ns
         while due_ns <= now_ns:
-            if send(flows[turn], pack(turn, next_numbers[turn], clock()) + PADDING):
+            sent_ns = clock()
+            if send(flows[turn], pack(turn, next_numbers[turn], sent_ns) + padding):
                 next_numbers[turn] += 1
+                if record:
+                    times.append(sent_ns)
             else:
                 failed += 1
             turn = turn + 1 if turn + 1 < len(flows) else 0
             due_ns += interval_ns
         time.sleep(STEP_S)
-    write_results(arguments.result, {"sent": next_numbers, "failed": failed}, {})
+    write_results(arguments.result, {"sent": next_numbers, "failed": failed}, {"times": times})
 
 
 if __name__ == "__main__":

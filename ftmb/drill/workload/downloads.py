@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftmb.drill.workload.base import Place
-from ftmb.lab import Host
+from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
+from ftmb.lab import Host, Program
 
 PORT = 8080
 RATE_KIB = 3072  # per second, of each download
@@ -19,25 +20,37 @@ daemon off;
 master_process on;
 worker_processes 1;
 user root;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log;
+pid {base}.pid;
+error_log {base}-error.log;
 events {{ worker_connections 256; }}
 http {{
     access_log off;
     sendfile on;
     default_type application/octet-stream;
-    client_body_temp_path {folder}/nginx-body;
-    proxy_temp_path {folder}/nginx-proxy;
-    fastcgi_temp_path {folder}/nginx-fastcgi;
-    uwsgi_temp_path {folder}/nginx-uwsgi;
-    scgi_temp_path {folder}/nginx-scgi;
+    client_body_temp_path {base}-body;
+    proxy_temp_path {base}-proxy;
+    fastcgi_temp_path {base}-fastcgi;
+    uwsgi_temp_path {base}-uwsgi;
+    scgi_temp_path {base}-scgi;
     server {{
         listen {address}:{port};
-        root {folder}/files;
         limit_rate {rate}k;
+        {content}
     }}
 }}
 """
+
+
+def serve_files(place: Place, host: Host | str, address: str, content: str, port: int) -> Program:
+    """nginx; `content` says in its language what it answers."""
+    base = place.folder / f"nginx-{address}-{port}"
+    configuration = base.with_name(f"{base.name}.conf")
+    configuration.write_text(
+        NGINX_CONFIGURATION.format(
+            base=base, address=address, port=port, rate=RATE_KIB, content=content
+        )
+    )
+    return place.lab.run(host, ["nginx", "-e", f"{base}-error.log", "-c", str(configuration)])
 
 
 @dataclass(frozen=True)
@@ -48,31 +61,52 @@ class DownloadFigures:
     bytes: int
     messages: list[str]
 
+    def report(self, moments: Moments) -> Report:
+        return {
+            "checksums_ok": self.checksums_ok,
+            "downloads": self.completed,
+            "wrong": self.completed - self.checksums_ok,
+            "failed": self.failed,
+            "megabytes": round(self.bytes / 1e6, 1),
+            "messages": self.messages,
+        }
 
-class Downloads:
+
+class Downloads(Part):
+    section = Section(
+        "http",
+        (
+            Row("downloads with the right checksum", ("http", "checksums_ok")),
+            Row("downloads failed", ("http", "failed"), must_be_zero=True),
+        ),
+        (
+            Guarantee(("http", "wrong"), "downloads had a wrong checksum"),
+            Guarantee(("http", "failed"), "downloads failed", needs_state=True),
+        ),
+        (("http", "checksums_ok"),),
+    )
+
     def __init__(self, place: Place) -> None:
-        self.place = place
+        super().__init__(place)
         folder = place.folder
         (folder / "files").mkdir()
         content = os.urandom(place.settings.download_mib << 20)
         (folder / "files" / "content").write_bytes(content)
         self.sha256 = hashlib.sha256(content).hexdigest()
-        configuration = folder / "nginx.conf"
-        configuration.write_text(
-            NGINX_CONFIGURATION.format(
-                folder=folder, address=place.lab.addresses.server, port=PORT, rate=RATE_KIB
-            )
-        )
-        log = folder / "nginx-error.log"
-        command = ["nginx", "-e", str(log), "-c", str(configuration)]
-        self.server = place.lab.run(Host.SERVER, command)
+        self.servers = [self._serve(host, address) for host, address in place.servers]
+
+    def _serve(self, host: Host | str, address: str) -> Program:
+        return serve_files(self.place, host, address, f"root {self.place.folder}/files;", PORT)
+
+    def describe(self) -> str:
+        return f"{self.place.settings.downloads} downloads"
 
     def start(self) -> None:
         place = self.place
         self.client = place.run_traffic(
             Host.CLIENT,
             "downloader",
-            *("--url", f"http://{place.lab.addresses.server}:{PORT}/content"),
+            *("--url", f"http://{place.target}:{PORT}/content"),
             *("--sha256", self.sha256),
             *("--parallel", str(place.settings.downloads)),
             *("--patience", str(place.settings.download_patience_s)),
@@ -82,6 +116,7 @@ class Downloads:
 
     def stop(self) -> DownloadFigures:
         self.client.stop(patience_s=40)
-        self.server.stop()
+        for server in self.servers:
+            server.stop()
         found: dict[str, Any] = self.place.figures("downloader", self.client)
         return DownloadFigures(**found)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy
 
 from ftmb.drill.workload.base import Column, Place
+from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
 from ftmb.lab import Host
 
 PORT = 9001
+BREAKS_LISTED_MAX = 50
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,19 @@ class EchoFigures:
     round_trip_ms: dict[str, float]
     replies: Column  # rows of connection, time, round trip in ns, in order of time
 
+    def report(self, moments: Moments) -> Report:
+        return {
+            "connections": self.connections,
+            "broken": self.broken,
+            "stall_ms_max": round(self.stall_ms_max, 3),
+            "lines": self.lines,
+            "round_trip_ms": self.round_trip_ms,
+            "breaks": [
+                {"connection": number, "at_s": moments.seconds(at), "why": why}
+                for number, at, why in self.breaks[:BREAKS_LISTED_MAX]
+            ],
+        }
+
 
 def stalls(replies: Column) -> tuple[Column, Column, Column]:
     """For each reply but a connection's first: connection, time, ns since the one before."""
@@ -34,22 +49,35 @@ def stalls(replies: Column) -> tuple[Column, Column, Column]:
     return rows[1:, 0][same], rows[1:, 1][same], gaps
 
 
-class EchoConnections:
+class EchoConnections(Part):
+    section = Section(
+        "tcp",
+        (
+            Row("TCP connections", ("tcp", "connections")),
+            Row("TCP broken", ("tcp", "broken"), must_be_zero=True),
+        ),
+        (Guarantee(("tcp", "broken"), "TCP connections broke", needs_state=True),),
+        (("tcp", "lines"),),
+    )
+
     def __init__(self, place: Place) -> None:
-        self.place = place
-        self.server = place.run_traffic(
-            Host.SERVER,
-            "echo_server",
-            *("--address", place.lab.addresses.server, "--port", str(PORT)),
-        )
+        super().__init__(place)
+        self.servers = [
+            place.run_traffic(host, "echo_server", *("--address", address, "--port", str(PORT)))
+            for host, address in place.servers
+        ]
+
+    def describe(self) -> str:
+        return f"{self.place.settings.connections} interactive connections"
 
     def start(self) -> None:
-        self.server.wait_ready()
+        for server in self.servers:
+            server.wait_ready()
         place, addresses = self.place, self.place.lab.addresses
         self.client = place.run_traffic(
             Host.CLIENT,
             "echo_client",
-            *("--target", addresses.server, "--port", str(PORT)),
+            *("--target", place.target, "--port", str(PORT)),
             *("--sources", *addresses.clients),
             *("--connections", str(place.settings.connections)),
             *("--result", str(place.folder / "echo_client")),
@@ -58,7 +86,8 @@ class EchoConnections:
 
     def stop(self) -> EchoFigures:
         self.client.stop(patience_s=20)
-        self.server.stop()
+        for server in self.servers:
+            server.stop()
         return self.figures()
 
     def figures(self) -> EchoFigures:

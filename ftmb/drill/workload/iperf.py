@@ -8,12 +8,17 @@ import signal
 from dataclasses import dataclass, field
 
 from ftmb.drill.workload.base import Place
+from ftmb.drill.workload.part import Moments, Part, PartFigures, Report, Section
 from ftmb.lab import Host, Program
 
+PORT = 5201
 LONGEST_S = 3600
 INTERVAL_S = 0.5
 _SUM = re.compile(
     r"^\[SUM\]\s+([\d.]+)-([\d.]+)\s+sec\s+\S+ \S+\s+([\d.]+) Mbits/sec\s+(\d+)", re.M
+)
+_RECEIVED = re.compile(
+    r"^\[SUM\]\s+([\d.]+)-([\d.]+)\s+sec\s+\S+ \S+\s+([\d.]+) Mbits/sec\s*$", re.M
 )
 
 
@@ -25,6 +30,15 @@ class IperfFigures:
     retransmitted: int
     messages: list[str] = field(default_factory=list)
 
+    def report(self, moments: Moments) -> Report:
+        return {
+            "connections": self.streams,
+            "broken": self.broken,
+            "mbit_mean": self.mbit_mean,
+            "retransmitted": self.retransmitted,
+            "messages": self.messages,
+        }
+
 
 def intervals(output: str) -> list[tuple[float, int]]:
     """Mbit/s and retransmissions of each interval; the closing summary is left out."""
@@ -35,18 +49,37 @@ def intervals(output: str) -> list[tuple[float, int]]:
     return found
 
 
-class Iperf:
+def received(output: str) -> tuple[float, float]:
+    """By the server of one test: how long, in seconds, and how much, in megabits."""
+    found = [
+        (float(end) - float(start), float(mbit)) for start, end, mbit in _RECEIVED.findall(output)
+    ]
+    return sum(length for length, _ in found), sum(length * mbit for length, mbit in found)
+
+
+class Iperf(Part):
+    """`port` and `client_options` are for those who run a second one."""
+
+    section = Section("iperf")
+    port = PORT
+
     def __init__(self, place: Place) -> None:
-        self.place = place
+        super().__init__(place)
         self.outputs: list[str] = []
         self.messages: list[str] = []
         self.server = self._serve()
 
     def _serve(self) -> Program:
-        address = self.place.lab.addresses.server
-        return self.place.lab.run(
-            Host.SERVER, ["iperf3", "--server", "--forceflush", "--bind", address]
-        )
+        host, address = self.place.servers[0]
+        command = ["iperf3", "--server", "--port", str(self.port), "--forceflush"]
+        command += ["--interval", str(INTERVAL_S), "--format", "m", "--bind", address]
+        return self.place.lab.run(host, command)
+
+    def client_options(self) -> list[str]:
+        return ["--bitrate", f"{self.place.settings.tcp_mbit}M"]
+
+    def describe(self) -> str:
+        return f"{self.place.settings.tcp_streams} iperf3 streams"
 
     def start(self) -> None:
         self.server.wait_ready(word="Server listening")
@@ -54,13 +87,14 @@ class Iperf:
         self.client = self.place.lab.run(
             Host.CLIENT,
             [
-                *("iperf3", "--client", self.place.lab.addresses.server, "--forceflush"),
-                *("--parallel", str(settings.tcp_streams), "--bitrate", f"{settings.tcp_mbit}M"),
+                *("iperf3", "--client", self.place.target, "--forceflush"),
+                *("--port", str(self.port), "--parallel", str(settings.tcp_streams)),
+                *self.client_options(),
                 *("--time", str(LONGEST_S), "--interval", str(INTERVAL_S), "--format", "m"),
             ],
         )
 
-    def restart_if_ended(self) -> None:
+    def attend(self) -> None:
         """iperf3 gives up when a stream breaks: count that, and go on as a user would."""
         if not self.client.running():
             self.outputs.append(self.client.output())
@@ -69,7 +103,10 @@ class Iperf:
             self.server = self._serve()
             self.start()
 
-    def stop(self) -> IperfFigures:
+    def stop(self) -> PartFigures:
+        return self.end()
+
+    def end(self) -> IperfFigures:
         ended_by_itself = not self.client.running()
         self.client.stop(by=signal.SIGINT)
         self.server.kill()

@@ -7,7 +7,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from ftmb.drill.workload.base import Place
+from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
 from ftmb.lab import Host
 
 INTERVAL_S = 0.02
@@ -20,6 +20,14 @@ class PingFigures:
     lost: int
     duplicated: int
     round_trip_ms_max: float
+
+    def report(self, moments: Moments) -> Report:
+        return {
+            "sent": self.sent,
+            "lost": max(0, self.lost - moments.wires["client eth0"]["send_drops"]),
+            "duplicated": self.duplicated,
+            "round_trip_ms_max": self.round_trip_ms_max,
+        }
 
 
 def read(output: str) -> PingFigures:
@@ -37,12 +45,18 @@ def read(output: str) -> PingFigures:
     )
 
 
-class Ping:
-    def __init__(self, place: Place) -> None:
-        self.place = place
+class Ping(Part):
+    section = Section(
+        "ping",
+        (Row("pings lost", ("ping", "lost"), must_be_zero=True),),
+        (Guarantee(("ping", "lost"), "pings were lost", needs_state=True),),
+    )
+
+    def describe(self) -> str:
+        return "ping"
 
     def start(self) -> None:
-        command = ["ping", "-i", str(INTERVAL_S), "-W", "5", self.place.lab.addresses.server]
+        command = ["ping", "-i", str(INTERVAL_S), "-W", "5", self.place.target]
         self.program = self.place.lab.run(Host.CLIENT, command)
 
     def stop(self) -> PingFigures:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 
 from ftmb.drill.workload.base import Column, Place
+from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
 from ftmb.lab import Host
 
 PORT = 9000
@@ -28,6 +29,23 @@ class UdpFigures:
     latency_us: dict[str, float]
     arrivals_ns: Column
     losses: list[tuple[int, int, int]]  # flow, number, when about it was sent in ns
+
+    def report(self, moments: Moments) -> Report:
+        return {
+            "sent": self.sent,
+            "refused_by_sender": self.refused,
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "reordered": self.reordered,
+            "strange": self.strange,
+            "socket_overflow": self.socket_overflow,
+            "stall_ms_max": round(self.stall_ms_max, 3),
+            "latency_us": self.latency_us,
+            "losses": [
+                {"flow": flow, "number": number, "at_s": moments.seconds(at)}
+                for flow, number, at in self.losses
+            ],
+        }
 
 
 def losses(sent: list[int], datagrams: Column, listed_max: int = 50) -> list[tuple[int, int, int]]:
@@ -68,24 +86,47 @@ def strange(sent: list[int], flows: Column, numbers: Column) -> int:
     )
 
 
-class UdpStream:
+class UdpStream(Part):
+    section = Section(
+        "udp",
+        (
+            Row("UDP datagrams sent", ("udp", "sent")),
+            Row("UDP lost", ("udp", "lost"), must_be_zero=True),
+            Row("UDP duplicated", ("udp", "duplicated"), must_be_zero=True),
+            Row("UDP reordered in a flow", ("udp", "reordered")),
+            Row("UDP dropped by the receiver's socket", ("udp", "socket_overflow")),
+        ),
+        (
+            Guarantee(("udp", "lost"), "datagrams were lost"),
+            Guarantee(("udp", "duplicated"), "datagrams were sent twice"),
+            Guarantee(("udp", "strange"), "datagrams arrived that were never sent"),
+        ),
+        (("udp", "sent"),),
+    )
+
     def __init__(self, place: Place) -> None:
-        self.place = place
-        addresses = place.lab.addresses
-        result = str(place.folder / "udp_receiver")
-        self.receiver = place.run_traffic(
-            Host.SERVER,
-            "udp_receiver",
-            *("--address", addresses.server, "--port", str(PORT), "--result", result),
-        )
+        super().__init__(place)
+        self.receivers = {
+            f"udp_receiver-{address}": place.run_traffic(
+                host,
+                "udp_receiver",
+                *("--address", address, "--port", str(PORT)),
+                *("--result", str(place.folder / f"udp_receiver-{address}")),
+            )
+            for host, address in place.servers
+        }
+
+    def describe(self) -> str:
+        return f"{self.place.settings.udp_rate:,} datagrams a second"
 
     def start(self) -> None:
-        self.receiver.wait_ready()
+        for receiver in self.receivers.values():
+            receiver.wait_ready()
         place, addresses = self.place, self.place.lab.addresses
         self.sender = place.run_traffic(
             Host.CLIENT,
             "udp_sender",
-            *("--target", addresses.server, "--port", str(PORT)),
+            *("--target", place.target, "--port", str(PORT)),
             *("--sources", *addresses.clients),
             *("--flows", str(place.settings.udp_flows), "--rate", str(place.settings.udp_rate)),
             *("--result", str(place.folder / "udp_sender")),
@@ -94,16 +135,26 @@ class UdpStream:
 
     def stop(self) -> UdpFigures:
         self.sender.stop()
-        self.receiver.stop(patience_s=30)
+        for receiver in self.receivers.values():
+            receiver.stop(patience_s=30)
         return self.figures()
+
+    def _received(self) -> tuple[Column, Column, int]:
+        """Of all receivers, in order of arrival: datagrams, times; what their sockets dropped."""
+        names = list(self.receivers)
+        datagrams = [self.place.column(f"{name}.datagrams").reshape(-1, 3) for name in names]
+        arrivals = numpy.concatenate([self.place.column(f"{name}.arrivals") for name in names])
+        order = numpy.argsort(arrivals, kind="stable")
+        overflow = sum(
+            int(self.place.figures(name, receiver)["socket_overflow"])
+            for name, receiver in self.receivers.items()
+        )
+        return numpy.concatenate(datagrams)[order], arrivals[order], overflow
 
     def figures(self) -> UdpFigures:
         sender: dict[str, Any] = self.place.figures("udp_sender", self.sender)
         sent: list[int] = sender["sent"]
-        received: dict[str, Any] = self.place.figures("udp_receiver", self.receiver)
-        datagrams = self.place.column("udp_receiver.datagrams").reshape(-1, 3)
-        arrivals = self.place.column("udp_receiver.arrivals")
-        overflow = int(received["socket_overflow"])
+        datagrams, arrivals, overflow = self._received()
         lost, duplicated, reordered = count(sent, datagrams[:, 0], datagrams[:, 1], overflow)
         latency_us = (arrivals - datagrams[:, 2]).astype(numpy.float64) / 1e3
         gaps = numpy.diff(arrivals) if len(arrivals) > 1 else numpy.zeros(1)

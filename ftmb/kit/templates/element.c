@@ -27,7 +27,7 @@ static const struct ftmb_field total_fields[] = {
     {.name = NULL},
 };
 static const struct ftmb_table tables[] = {
-    {"totals", "what passed", total_fields, sizeof(struct totals), true, ftmb_one_row, NULL, 0},
+    FTMB_ONE_ROW_TABLE(struct totals, "totals", "what went through", total_fields),
     {.name = NULL},
 };
 
