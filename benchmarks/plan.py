@@ -74,7 +74,7 @@ def pipelined_step(element: str, flows: int, rounds: int) -> Step:
 def ids_step(rules: int, rounds: int) -> Step:
     return Step(
         f"inspection, {rules:,} rules",
-        12 + rounds * 6 + rules * 5e-3,
+        6 + rounds * 3 + rules * 1e-3,
         lambda: {"ids": {str(rules): ids.measure(rules, rounds)}},
     )
 
@@ -127,7 +127,7 @@ def steps(*, quick: bool, rounds: int) -> Iterator[Step]:
         yield pipelined_step(element, 10_000, min(rounds, 3))
     yield Step("shared state, 2 workers", 2 + rounds * 0.4,
                lambda: {"shared": {"2": shared.measure(2, rounds)}})  # fmt: skip
-    yield ids_step(1000, few)
+    yield ids_step(1000, 1 if quick else few)
     latency_rounds = min(rounds, 7)
     yield Step("latency", 6 + latency_rounds * 7,
                lambda: {"latency_us": latency.measure(latency_rounds)})  # fmt: skip
