@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 from collections import Counter
@@ -16,6 +17,7 @@ from ftmb.drill.counters import read_interfaces, read_protocols
 from ftmb.drill.failures import plan
 from ftmb.drill.report.figures import spread
 from ftmb.drill.settings import Failure
+from ftmb.drill.traffic import echo_client
 from ftmb.drill.workload import alerts, balanced, iperf, ping
 from ftmb.drill.workload.echo import stalls
 from ftmb.drill.workload.limited import Limit, off_bytes, passes
@@ -203,3 +205,19 @@ def test_failures_are_planned_evenly_and_repeatably() -> None:
 def test_a_spread_of_nothing_is_empty() -> None:
     assert spread([None]) == {"p50": None, "max": None}
     assert spread([3.0, None, 1.0, 2.0]) == {"p50": 2.0, "max": 3.0}
+
+
+def test_a_client_that_was_held_up_itself_calls_nobody_silent() -> None:
+    arguments = argparse.Namespace(
+        target="", port=1, sources=[""], connections=1, interval=1, result=""
+    )
+    client = echo_client.EchoClient(arguments)
+    (connection,) = client.connections
+    second = 1_000_000_000
+    assert not client.is_silent(connection, 100 * second)
+    connection.sent_ns.append(second)
+    assert not client.is_silent(connection, 8 * second)
+    assert client.is_silent(connection, 10 * second)
+    client.judged_from_ns = 18 * second
+    assert not client.is_silent(connection, 10 * second)
+    assert client.is_silent(connection, 18 * second)
