@@ -97,11 +97,11 @@ def test_iperf_sums_without_the_closing_summary() -> None:
 
 
 def test_what_curl_wrote_is_read() -> None:
-    text = "backend1 1 200\nbackend1 0 200\n 1 000\nbackend2 1 2"
+    text = "backend1 1 200 \nbackend1 0 200 \n 1 000 it timed out\nbackend2 1 2"
     assert balanced.read(text) == [
         balanced.Answer("backend1", True, True),
         balanced.Answer("backend1", False, True),
-        balanced.Answer("", True, False),
+        balanced.Answer("", True, False, "it timed out"),
     ]
 
 
