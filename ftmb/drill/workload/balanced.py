@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from ftmb import orchestrator
 from ftmb.drill.workload.base import Place
-from ftmb.drill.workload.downloads import serve_files
+from ftmb.drill.workload.downloads import await_files, serve_files
 from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
 from ftmb.errors import FtmbError
 from ftmb.lab import Host, Program
@@ -133,6 +133,8 @@ class Balanced(Part):
         return f"{LONG} long and {SHORT * SHORT_RATE} short connections a second"
 
     def start(self) -> None:
+        for _, address in self.place.servers:
+            await_files(self.place, address, PORT)
         self.long = [self._ask(LONG_RATE) for _ in range(LONG)]
         self.short = [self._ask(SHORT_RATE, "--header", "Connection: close") for _ in range(SHORT)]
 
@@ -187,12 +189,13 @@ class Balanced(Part):
         )
 
     def _in_two(self, short: Sequence[Sequence[Answer]]) -> tuple[Counter[str], Counter[str]]:
-        """New connections by backend, before and after the command; the one that was under way
-        when it was carried out is of both times, and counted in neither."""
+        """New connections by backend, before and after the command. What was under way when it was
+        carried out is of both times, and counted in neither: one question, and the one before it,
+        of which curl may not have written all."""
         before: Counter[str] = Counter()
         later: Counter[str] = Counter()
         for number, answers in enumerate(short):
             at = self.answered_before[number] if self.drained else len(answers)
             before.update(answer.backend for answer in answers[:at] if answer.is_right)
-            later.update(answer.backend for answer in answers[at + 1 :] if answer.is_right)
+            later.update(answer.backend for answer in answers[at + 2 :] if answer.is_right)
         return before, later
