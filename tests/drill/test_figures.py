@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 from collections import Counter
@@ -16,6 +17,7 @@ from ftmb.drill.counters import read_interfaces, read_protocols
 from ftmb.drill.failures import plan
 from ftmb.drill.report.figures import spread
 from ftmb.drill.settings import Failure
+from ftmb.drill.traffic import echo_client
 from ftmb.drill.workload import alerts, balanced, iperf, ping
 from ftmb.drill.workload.echo import stalls
 from ftmb.drill.workload.limited import Limit, off_bytes, passes
@@ -95,11 +97,11 @@ def test_iperf_sums_without_the_closing_summary() -> None:
 
 
 def test_what_curl_wrote_is_read() -> None:
-    text = "backend1 1 200\nbackend1 0 200\n 1 000\nbackend2 1 2"
+    text = "backend1 1 200 \nbackend1 0 200 \n 1 000 it timed out\nbackend2 1 2"
     assert balanced.read(text) == [
         balanced.Answer("backend1", True, True),
         balanced.Answer("backend1", False, True),
-        balanced.Answer("", True, False),
+        balanced.Answer("", True, False, "it timed out"),
     ]
 
 
@@ -203,3 +205,19 @@ def test_failures_are_planned_evenly_and_repeatably() -> None:
 def test_a_spread_of_nothing_is_empty() -> None:
     assert spread([None]) == {"p50": None, "max": None}
     assert spread([3.0, None, 1.0, 2.0]) == {"p50": 2.0, "max": 3.0}
+
+
+def test_a_client_that_was_held_up_itself_calls_nobody_silent() -> None:
+    arguments = argparse.Namespace(
+        target="", port=1, sources=[""], connections=1, interval=1, result=""
+    )
+    client = echo_client.EchoClient(arguments)
+    (connection,) = client.connections
+    second = 1_000_000_000
+    assert not client.is_silent(connection, 100 * second)
+    connection.sent_ns.append(second)
+    assert not client.is_silent(connection, 8 * second)
+    assert client.is_silent(connection, 10 * second)
+    client.judged_from_ns = 18 * second
+    assert not client.is_silent(connection, 10 * second)
+    assert client.is_silent(connection, 18 * second)

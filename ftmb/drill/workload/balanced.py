@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from ftmb import orchestrator
 from ftmb.drill.workload.base import Place
-from ftmb.drill.workload.downloads import serve_files
+from ftmb.drill.workload.downloads import await_files, serve_files
 from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
 from ftmb.errors import FtmbError
 from ftmb.lab import Host, Program
@@ -29,6 +29,8 @@ PATIENCE_S = 10
 POLL_S = 0.3
 SIGMAS = 5.0  # by which chance may make the spread uneven
 UNEVEN_SHARE = 0.03  # of all, by which the hash itself may
+LISTED_MAX = 20
+WRITTEN = r" %{num_connects} %{http_code} %{errormsg}\n"  # behind the backend's name
 NAMED = """location / {{
             default_type text/plain;
             keepalive_requests 10000000;
@@ -44,13 +46,14 @@ class Answer:
     backend: str
     is_new: bool
     is_right: bool
+    message: str = ""
 
 
 def read(output: str) -> list[Answer]:
     """What curl wrote, but for a last line that was cut off when it was ended."""
     lines = output.split("\n")[:-1]
-    found = [line.rsplit(" ", 2) for line in lines if line.count(" ") >= 2]
-    return [Answer(name, opened != "0", code == "200") for name, opened, code in found]
+    found = [line.split(" ", 3) for line in lines if line.count(" ") >= 3]
+    return [Answer(name, opened != "0", code == "200", why) for name, opened, code, why in found]
 
 
 def count_long(answers: Sequence[Answer]) -> tuple[int, int]:
@@ -61,6 +64,16 @@ def count_long(answers: Sequence[Answer]) -> tuple[int, int]:
         for before, after in pairwise(answers)
     )
     return broken, moved
+
+
+def breaks_of(kind: str, asked: Sequence[Sequence[Answer]], is_one: bool) -> list[str]:
+    """Whose answers do not come, and, where a connection is to be one, do not come by it."""
+    return [
+        f"{kind} {number}, question {place}: {answer}"
+        for number, answers in enumerate(asked)
+        for place, answer in enumerate(answers)
+        if not answer.is_right or (is_one and place > 0 and answer.is_new)
+    ]
 
 
 def uneven(counts: Counter[str], backends: Sequence[str]) -> int:
@@ -81,6 +94,7 @@ class BalancedFigures:
     uneven: int
     drained: str | None
     drained_got: int  # new connections that came to it all the same
+    breaks: list[str]  # some of them, told
 
     def report(self, moments: Moments) -> Report:
         return dict(vars(self))
@@ -119,12 +133,14 @@ class Balanced(Part):
         return f"{LONG} long and {SHORT * SHORT_RATE} short connections a second"
 
     def start(self) -> None:
+        for _, address in self.place.servers:
+            await_files(self.place, address, PORT)
         self.long = [self._ask(LONG_RATE) for _ in range(LONG)]
         self.short = [self._ask(SHORT_RATE, "--header", "Connection: close") for _ in range(SHORT)]
 
     def _ask(self, rate: int, *options: str) -> Program:
         command = ["curl", "--silent", "--no-buffer", "--max-time", str(PATIENCE_S), *options]
-        command += ["--rate", f"{rate}/s", "--write-out", r" %{num_connects} %{http_code}\n"]
+        command += ["--rate", f"{rate}/s", "--write-out", WRITTEN]
         url = f"http://{self.place.virtual_address}:{PORT}/[1-10000000]"
         return self.place.lab.run(Host.CLIENT, [*command, url])
 
@@ -157,6 +173,7 @@ class Balanced(Part):
         names = [str(host) for host, _ in self.place.servers]
         left = [name for name in names if name != self.drained]
         judged = [count_long(answers) for answers in long]
+        breaks = [*breaks_of("long", long, True), *breaks_of("short", short, False)]
         failed = sum(not answer.is_right for answers in short for answer in answers)
         return BalancedFigures(
             connections=len(long) + sum(map(len, short)),
@@ -168,15 +185,17 @@ class Balanced(Part):
             uneven=uneven(before, names) + uneven(later, left),
             drained=self.drained,
             drained_got=later[self.drained] if self.drained else 0,
+            breaks=breaks[:LISTED_MAX],
         )
 
     def _in_two(self, short: Sequence[Sequence[Answer]]) -> tuple[Counter[str], Counter[str]]:
-        """New connections by backend, before and after the command; the one that was under way
-        when it was carried out is of both times, and counted in neither."""
+        """New connections by backend, before and after the command. What was under way when it was
+        carried out is of both times, and counted in neither: one question, and the one before it,
+        of which curl may not have written all."""
         before: Counter[str] = Counter()
         later: Counter[str] = Counter()
         for number, answers in enumerate(short):
             at = self.answered_before[number] if self.drained else len(answers)
             before.update(answer.backend for answer in answers[:at] if answer.is_right)
-            later.update(answer.backend for answer in answers[at + 1 :] if answer.is_right)
+            later.update(answer.backend for answer in answers[at + 2 :] if answer.is_right)
         return before, later

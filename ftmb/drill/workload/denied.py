@@ -17,7 +17,7 @@ from ftmb.drill.workload.base import Place
 from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
 from ftmb.lab import Host, Program
 
-COUNTED_PATIENCE_S = 5.0
+COUNTED_PATIENCE_S = 2.0
 REASONS = ("rule", "default")  # for which the firewall drops what may not begin
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ftmb.drill.workload.base import Place
 from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
+from ftmb.errors import LabError
 from ftmb.lab import Host, Program
 
 PORT = 8080
+LISTENING_PATIENCE_S = 10.0
 RATE_KIB = 3072  # per second, of each download
 
 NGINX_CONFIGURATION = """\
@@ -43,7 +47,7 @@ http {{
 
 def serve_files(place: Place, host: Host | str, address: str, content: str, port: int) -> Program:
     """nginx; `content` says in its language what it answers."""
-    base = place.folder / f"nginx-{address}-{port}"
+    base = _base(place, address, port)
     configuration = base.with_name(f"{base.name}.conf")
     configuration.write_text(
         NGINX_CONFIGURATION.format(
@@ -51,6 +55,23 @@ def serve_files(place: Place, host: Host | str, address: str, content: str, port
         )
     )
     return place.lab.run(host, ["nginx", "-e", f"{base}-error.log", "-c", str(configuration)])
+
+
+def await_files(place: Place, address: str, port: int) -> None:
+    """Until it listens: nginx writes its process id after it has begun to."""
+    file = _base(place, address, port).with_suffix(".pid")
+    deadline = time.monotonic() + LISTENING_PATIENCE_S
+    while not file.exists():
+        if time.monotonic() > deadline:
+            log = file.with_name(f"{file.stem}-error.log")
+            said = log.read_text().strip() if log.exists() else ""
+            raise LabError(f"nginx at {address}: does not listen: {said[-500:]}")
+        time.sleep(0.02)
+
+
+def _base(place: Place, address: str, port: int) -> Path:
+    """What names of its files begin with; no dots, so that a suffix is one."""
+    return place.folder / f"nginx-{address.replace('.', '-')}-{port}"
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,8 @@ class Downloads(Part):
 
     def start(self) -> None:
         place = self.place
+        for _, address in place.servers:
+            await_files(place, address, PORT)
         self.client = place.run_traffic(
             Host.CLIENT,
             "downloader",

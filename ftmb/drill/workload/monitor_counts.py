@@ -16,7 +16,7 @@ from ftmb.drill.workload.base import state_rows
 from ftmb.drill.workload.part import Guarantee, Moments, Part, Report, Row, Section
 from ftmb.lab import Host, namespaces
 
-PATIENCE_S = 3.0
+PATIENCE_S = 2.0
 QUIET_S = 0.3
 HOSTS = (Host.CLIENT, Host.SERVER)
 
