@@ -143,13 +143,25 @@ def pipelined(element: str, flows: int, rounds: int) -> None:
 
 
 @main.command()
+@click.option("--element", type=click.Choice(["monitor", *plan.shared.ELEMENTS]),
+              default="monitor", show_default=True)  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True)
 @rounds_option
-def shared(workers: int, rounds: int) -> None:
-    """A monitor whose workers write shared tables on every packet."""
-    from benchmarks.shared import measure
+def shared(element: str, workers: int, rounds: int) -> None:
+    """An element whose workers write shared tables on every packet."""
+    from benchmarks.shared import measure, measure_element
 
-    run_one("shared state", lambda: {"shared": {str(workers): measure(workers, rounds)}})
+    if element == "monitor":
+        run_one("shared state", lambda: {"shared": {str(workers): measure(workers, rounds)}})
+    else:
+        run_one(
+            f"shared state, {element}",
+            lambda: {
+                "shared_by_element": {
+                    element: {str(workers): measure_element(element, workers, rounds)}
+                }
+            },
+        )
 
 
 @main.command()

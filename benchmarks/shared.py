@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What shared state costs: a monitor of several workers that write shared tables on every packet.
+"""What shared state costs: elements whose workers write shared tables on every packet.
 
 Two workers, the loggers and two workers of a standby do not fit on two cores at once, so they take
 turns: the logs are filled while the workers are held, then the master's workers have the machine to
@@ -12,10 +12,13 @@ from typing import Any
 
 from benchmarks.rig import Rig, available_cores, cycles_per_second
 from benchmarks.spread import median, ratio, spread
-from benchmarks.traffic import Traffic, flows
+from benchmarks.throughput import options_of
+from benchmarks.traffic import Traffic, flows, sized_flows
 
 FLOWS = 10_000
 PORTION_PER_WORKER = 60_000  # fewer than the places for records that a worker has, in full bursts
+PORTION_LARGE = 6_000  # of 1,500 bytes, which the logs must hold
+ELEMENTS = ("limiter", "wan_optimizer")  # beside the monitor
 MONITOR = {"first": "inside", "second": "outside", "hosts_max": 65536}
 
 
@@ -71,10 +74,11 @@ def rig_in_turns(
     *,
     protected: bool,
     pal: str = "hand-overs",
+    element: str = "monitor",
 ) -> Rig:
     """Worker threads on as many cores as there are, and no packet thread."""
     return Rig(
-        "monitor",
+        element,
         options,
         traffic,
         protected=protected,
@@ -87,13 +91,14 @@ def rig_in_turns(
     )
 
 
-def compare(options: dict[str, Any], workers: int, rounds: int, portion: int) -> dict[str, Any]:
+def compare(
+    element: str, options: dict[str, Any], traffic: Traffic, workers: int, rounds: int, portion: int
+) -> dict[str, Any]:
     """Protected and unprotected in turn."""
-    traffic = flows(FLOWS)
     taken: dict[str, list[dict[str, float]]] = {"protected": [], "unprotected": []}
     with (
-        rig_in_turns(options, traffic, workers, protected=True) as protected,
-        rig_in_turns(options, traffic, workers, protected=False) as unprotected,
+        rig_in_turns(options, traffic, workers, protected=True, element=element) as protected,
+        rig_in_turns(options, traffic, workers, protected=False, element=element) as unprotected,
     ):
         rigs = {"protected": protected, "unprotected": unprotected}
         for rig in rigs.values():
@@ -142,9 +147,23 @@ def measure(workers: int, rounds: int, portion: int = PORTION_PER_WORKER) -> dic
     """A monitor that counts every packet."""
     every_access = pals_of_every_access(workers, min(rounds, 3), portion)
     return {
-        **compare(MONITOR, workers, rounds, portion),
+        **compare("monitor", MONITOR, flows(FLOWS), workers, rounds, portion),
         "pals_per_packet_of_every_access": every_access,
         "cores": min(workers, len(available_cores())),
         "rounds": rounds,
         "command": f"python -m benchmarks shared --workers {workers} --rounds {rounds}",
+    }
+
+
+def measure_element(element: str, workers: int, rounds: int) -> dict[str, Any]:
+    """Another element that writes shared state on every packet."""
+    is_large = element == "wan_optimizer"
+    traffic = sized_flows(FLOWS, 1500, "new") if is_large else flows(FLOWS)
+    portion = PORTION_LARGE if is_large else PORTION_PER_WORKER
+    return {
+        **compare(element, options_of(element, FLOWS), traffic, workers, rounds, portion),
+        "cores": min(workers, len(available_cores())),
+        "rounds": rounds,
+        "command": f"python -m benchmarks shared --element {element} --workers {workers} "
+        f"--rounds {rounds}",
     }

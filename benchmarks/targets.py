@@ -178,6 +178,10 @@ def targets() -> Iterator[Target]:
                      _protection_limit(element, "10000"))  # fmt: skip
     yield Target("monitor, 2 workers, shared writes on each packet: the same", 0.80, "", True,
                  figure("shared", "2", "ratio"), _shared_limit)  # fmt: skip
+    for element in ("limiter", "wan_optimizer"):
+        yield Target(f"{element}, 2 workers, shared writes on each packet: the same", 0.80, "",
+                     True, figure("shared_by_element", element, "2", "ratio"),
+                     _nothing)  # fmt: skip
     yield Target("cycles a packet of all roles, against unprotected (worst element)", 2.2, "times",
                  False, largest(*(figure("throughput", element, "10000", "cycles_per_packet",
                  "ratio") for element in ELEMENTS)), _cycles_limit)  # fmt: skip

@@ -127,6 +127,22 @@ def _shared(section: Section) -> list[Table]:
     return [table]
 
 
+def _shared_by_element(section: Section) -> list[Table]:
+    table = Table(
+        "Other elements that write shared state on every packet",
+        ("element", "workers", "cores", "protected Mpps", "unprotected Mpps", "ratio",
+         "PALs a packet", "cycles in all, ratio"),
+        note=f"{SEVERAL}; the optimizer's packets have 1,500 bytes, none of them seen before",
+        command="python -m benchmarks shared --element limiter",
+    )  # fmt: skip
+    for element, by_workers in section.items():
+        for workers, row in by_workers.items():
+            table.add(element, int(workers), row["cores"], with_spread(row["protected_mpps"]),
+                      with_spread(row["unprotected_mpps"]), row["ratio"], row["pals_per_packet"],
+                      row["cycles_ratio"])  # fmt: skip
+    return [table]
+
+
 LATENCY_KINDS = (
     ("unprotected", "unprotected"),
     ("protected", "protected"),
@@ -303,6 +319,7 @@ RENDERERS: dict[str, tuple[str, Renderer]] = {
     "sizes": ("Frame sizes", _sizes),
     "pipelined": ("Port to port", _pipelined),
     "shared": ("Shared state", _shared),
+    "shared_by_element": ("Shared state of other elements", _shared_by_element),
     "latency_us": ("Latency", _latency),
     "failover": ("Failover", _failover),
     "snapshot": ("Snapshots", _snapshot),

@@ -20,7 +20,7 @@ from benchmarks.machine import machine, settings
 Report = dict[str, Any]
 FOLDER = Path("build/bench")
 # Sections whose rows are measured one by one; a row that is measured anew replaces its own alone.
-MERGED = ("throughput", "pipelined", "sizes", "shared", "snapshot", "failover")
+MERGED = ("throughput", "pipelined", "sizes", "shared", "shared_by_element", "snapshot", "failover")
 
 
 def load(folder: Path = FOLDER) -> Report:

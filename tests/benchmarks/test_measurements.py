@@ -117,6 +117,15 @@ def test_parts_of_the_logs_are_the_whole_of_them() -> None:
     assert parts["input_framing"] == pytest.approx(16 + 4, rel=0.02)  # header, padding to 16
 
 
+@pytest.mark.parametrize("element", shared.ELEMENTS)
+def test_so_does_that_of_other_elements(element: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "PORTION_PER_WORKER", 10_000)
+    monkeypatch.setattr(shared, "PORTION_LARGE", 2_000)
+    result = shared.measure_element(element, 2, 1)
+    assert result["pals_per_packet"] > 0 and result["ratio"] > 0
+    sections_of({"shared_by_element": {element: {"2": result}}})
+
+
 def test_shared_state_changes_hands_between_two_workers() -> None:
     result = shared.measure(2, 1, portion=10_000)
     assert 0 < result["pals_per_packet"] < 2
