@@ -26,7 +26,8 @@ def describe(name: str | None) -> list[dict[str, Any]]:
     classes = elements.element_classes()
     if name is not None and name not in classes:
         raise click.UsageError(unknown(f"there is no element '{name}'", name, list(classes)))
-    return [_described(classes[one]) for one in ([name] if name else sorted(classes))]
+    shown = [name] if name else sorted(elements.built_in_classes())
+    return [_described(classes[one]) for one in shown]
 
 
 def _described(found: elements.ElementClass) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from scapy.packet import Packet
 from ftmb.lab import namespaces
 
 PATIENCE_S = 2.0
+WIRES_PATIENCE_S = 20.0
 ETH_P_ALL = 3
 MARK_PORT = 9  # of the frame that always passes
 ATTEMPTS_MAX = 6
@@ -106,7 +107,7 @@ class KernelFirewall:
 
     def _wait_for_wires(self) -> None:
         """A link that was brought up carries frames a little later, and later on a busy machine."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + WIRES_PATIENCE_S
         waiting = list(BOX)
         while waiting:
             assert time.monotonic() < deadline, "the wires carry nothing"

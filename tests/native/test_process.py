@@ -81,7 +81,7 @@ def test_a_snapshot_is_the_state(logger: Logger) -> None:
 
 
 def test_a_snapshot_is_sparse(logger: Logger) -> None:
-    process = process_of(logger, 1, hosts_max=1 << 20)
+    process = process_of(logger, 1, hosts_max=1 << 20, part=256)
     descriptor = snapshot_of(process)
     taken = os.fstat(descriptor).st_blocks * 512
     assert process.state_size() > 16 * MEBIBYTE

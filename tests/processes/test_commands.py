@@ -48,7 +48,7 @@ def backends() -> dict[str, set[tuple[int, str]]]:
     found: dict[str, set[tuple[int, str]]] = {}
     with ftmb.state.read("test") as state:
         place = state.find("balancer", "backends")
-        rows = select(place.table, state.array("balancer", "backends"), Query(None, (), None))
+        rows = select(place.table, state.array("balancer", "backends"), Query(None, (), None), 0)
         for row in rows.iter_rows(named=True):
             found.setdefault(str(row["address"]), set()).add((row["worker"], row["state"]))
     return found
