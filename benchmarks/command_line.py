@@ -259,9 +259,11 @@ def other_modes(rounds: int, kills: int) -> None:
 
 
 @main.command()
-def document() -> None:
+@click.option("--section", "sections", multiple=True, metavar="NAME",
+              help="Only this section of the report; repeatable.")  # fmt: skip
+def document(sections: tuple[str, ...]) -> None:
     """Fills the tables of docs/performance.md, and its pictures, from the report."""
     from benchmarks.document import fill
 
-    for path in fill():
+    for path in fill(sections):
         console.print(f"written: {path}")

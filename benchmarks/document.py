@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ def machine_table(report: dict[str, Any]) -> str:
     return for_markdown(table)
 
 
-def filled(text: str, report: dict[str, Any]) -> str:
-    """The document with the report's figures; a section that was not measured says so."""
+def filled(text: str, report: dict[str, Any], chosen: Collection[str] = ()) -> str:
+    """The document with the report's figures; a section that was not measured says so. `chosen`:
+    these sections alone, and the others as they were; none: all."""
     found = {
         name: "\n\n".join(map(for_markdown, tables)) for name, _, tables in sections_of(report)
     }
@@ -42,6 +44,8 @@ def filled(text: str, report: dict[str, Any]) -> str:
         found["machine"] = machine_table(report)
 
     def replace(match: re.Match[str]) -> str:
+        if chosen and match[2] not in chosen:
+            return match[0]
         figures = found.get(match[2])
         told = report.get("measured", {}).get(match[2])
         when = f"\n\nMeasured {told['at']}, revision {told['revision']}." if told else ""
@@ -50,11 +54,16 @@ def filled(text: str, report: dict[str, Any]) -> str:
     return MARKED.sub(replace, text)
 
 
-def fill(document: Path = DOCUMENT, folder: Path = store.FOLDER) -> list[Path]:
-    """Writes the document and, beside it, the pictures; what was written."""
+def fill(
+    chosen: Collection[str] = (), document: Path = DOCUMENT, folder: Path = store.FOLDER
+) -> list[Path]:
+    """Writes the document and, beside it, the pictures; what was written. With sections `chosen`
+    no pictures, which are of a whole report."""
     report = store.load(folder)
-    document.write_text(filled(document.read_text(), report))
+    document.write_text(filled(document.read_text(), report, chosen))
     written = [document]
+    if chosen:
+        return written
     for found in pictures.draw(report, folder).values():
         for _, picture in found:
             target = document.parent / (PREFIX + picture.name)

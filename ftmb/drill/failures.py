@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ftmb.crash_points import CrashPoint
@@ -28,6 +29,19 @@ HELD_S = 0.3  # how long a stopped master stays stopped after the failover
 FENCED_PATIENCE_S = 5.0
 NOTICED_PATIENCE_S = 5.0
 Kind = Failure | CrashPoint
+
+
+def threads_of(pid: int) -> str:
+    """What each thread of a process does: its name, its state, and where in the kernel it waits."""
+    found = []
+    for task in sorted(Path(f"/proc/{pid}/task").glob("*")):
+        try:
+            name = (task / "comm").read_text().strip()
+            state = (task / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            found.append(f"{name} {state} {(task / 'wchan').read_text()}")
+        except OSError:
+            continue
+    return ", ".join(found) or "it has no threads any more"
 
 
 @dataclass
@@ -138,7 +152,8 @@ class Injector:
         ended, _, _ = select.select([descriptor], [], [], FENCED_PATIENCE_S)
         outcome.fenced = bool(ended)
         if not ended:
-            outcome.problems.append(f"the continued {self.victim} did not end")
+            doing = threads_of(outcome.pid)
+            outcome.problems.append(f"the continued {self.victim} did not end: {doing}")
 
     def _is_replaced(self, pid: int) -> Callable[[Status], bool]:
         def replaced(observed: Status) -> bool:
