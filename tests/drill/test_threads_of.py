@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 
 from ftmb.drill.failures import threads_of
 
@@ -13,9 +14,11 @@ from ftmb.drill.failures import threads_of
 def test_every_thread_is_told_with_what_it_waits_for() -> None:
     sleeper = subprocess.Popen(["sleep", "60"])
     try:
-        while not (told := threads_of(sleeper.pid)).startswith("sleep S"):
-            pass
-        assert "nanosleep" in told
+        deadline = time.monotonic() + 10
+        while "nanosleep" not in (told := threads_of(sleeper.pid)):
+            assert time.monotonic() < deadline, told
+            time.sleep(0.01)
+        assert told.startswith("sleep S")
     finally:
         sleeper.kill()
         sleeper.wait()
