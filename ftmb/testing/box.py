@@ -111,6 +111,10 @@ class Box:
         assert problem is None, problem
         assert self.logger.command(place, text) is not None, "the logs are full"
 
+    def pass_time(self, seconds: float) -> None:
+        """The next round of the loggers comes so much later."""
+        self._now_ns += int(seconds * 1e9)
+
     def step(self) -> None:
         """One round of the loggers."""
         self.logger.step(self._now_ns)

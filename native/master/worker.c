@@ -77,10 +77,11 @@ static void enter_stage(struct worker *worker, uint32_t stage, uint64_t now_ns) 
     worker->context.scratch = worker->element_scratch[stage];
 }
 
-/* Runs a stage over packets; how many of them go on. */
-static uint32_t run_stage(struct worker *worker, uint32_t stage, struct ftmb_packet **batch,
-                          uint32_t count, bool is_last) {
-    enter_stage(worker, stage, batch[0]->time_ns);
+/* Runs a stage over packets of a burst that began at `now_ns`; how many of them go on. Of the whole
+ * burst: an element that stands in several paths must not see time go back. */
+static uint32_t run_stage(struct worker *worker, uint32_t stage, uint64_t now_ns,
+                          struct ftmb_packet **batch, uint32_t count, bool is_last) {
+    enter_stage(worker, stage, now_ns);
     worker->pipeline->stages[stage].element->process(&worker->context, batch, count);
     CRASH_POINT(MASTER_IN_ELEMENT);
     uint32_t kept = 0;
@@ -103,7 +104,8 @@ static void run_path(struct worker *worker, const struct pipeline_path *path, ui
         }
     }
     for (uint32_t place = 0; place < path->count && count > 0; place++) {
-        count = run_stage(worker, path->stages[place], batch, count, place + 1 == path->count);
+        count = run_stage(worker, path->stages[place], worker->builder.packets[first].time_ns,
+                          batch, count, place + 1 == path->count);
     }
 }
 
@@ -140,7 +142,8 @@ static void run_batch(struct worker *worker, uint32_t first, uint32_t end) {
         batch[count++] = &worker->builder.packets[index];
     }
     for (uint32_t stage = 0; stage < pipeline->count && count > 0; stage++) {
-        count = run_stage(worker, stage, batch, count, stage + 1 == pipeline->count);
+        count = run_stage(worker, stage, worker->builder.packets[first].time_ns, batch, count,
+                          stage + 1 == pipeline->count);
     }
 }
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from scapy.packet import Packet
 from ftmb._native.check import NativeError
 from ftmb._native.filters import FilterError, compile_filter
 from ftmb.testing import Box
+from tests.kit.building import build
 
+BAD = Path(__file__).parent / "bad"
 PORTS = ["inside", "outside", "dmz"]
 SIDES = {"first": "inside", "second": "outside"}
 FORWARD = ("forward", SIDES)
@@ -123,3 +126,31 @@ def test_a_program_that_does_not_end_well_is_refused(program: list[list[int]]) -
 def test_what_is_no_question_says_so(question: str) -> None:
     with pytest.raises(FilterError):
         compile_filter(question)
+
+
+NOW = """
+#include "bad.h"
+static void process(struct ftmb_context *context, struct ftmb_packet **packets, uint32_t count) {
+    for (uint32_t index = 0; index < count; index++) {
+        stamp(context, packets[index], context->now_ns);
+    }
+}
+BAD_ELEMENT();
+"""
+
+
+def test_time_does_not_go_back_from_one_path_to_the_next(tmp_path: Path) -> None:
+    """Of one burst, the packet that came later by the path that is taken first."""
+    (tmp_path / "now.c").write_text(NOW)
+    element = build(tmp_path / "now.c", tmp_path / "now.so", f"-I{BAD}")
+    paths = [path(["inside"], ["bad"]), path(["outside"], ["bad"])]
+    with Box([(element, SIDES)], ["inside", "outside"], paths=paths) as box:
+        box.run()
+        box.master.hold()
+        for port in ("outside", "inside"):
+            box.pass_time(0.001)
+            box.inject(port, udp(53))
+            box.step()
+        box.master.release()
+        stamps = {port: int.from_bytes(raw[-8:], "little") for port, raw in box.run()}
+    assert stamps["outside"] == stamps["inside"] > 0
