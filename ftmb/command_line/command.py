@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from ftmb.command_line import ExitStatus
+from ftmb.errors import CommandError
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -30,7 +31,10 @@ def command(element: str, words: tuple[str, ...], box: str | None) -> int:
     name = choose(box)
     if not words:
         return _show(name, element)
-    late = orchestrator.command(name, element, " ".join(words))
+    try:
+        late = orchestrator.command(name, element, " ".join(words))
+    except CommandError as error:
+        raise click.UsageError(str(error)) from error
     click.echo(late or f"done: {element} {' '.join(words)}")
     return ExitStatus.OK
 

@@ -82,7 +82,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     ):
         with pytest.raises(CommandError, match=why):
             orchestrator.command("test", element, text)
-    assert run(["command", "balancer", "explode"]) == ExitStatus.NOT_STARTED
+    assert run(["command", "balancer", "explode"]) == ExitStatus.USAGE
     assert "has these commands" in capsys.readouterr().err
     assert backends() == before
 
