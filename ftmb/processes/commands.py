@@ -14,7 +14,9 @@ from ftmb._native.logger import Logger
 from ftmb.processes.journal import note
 from ftmb.processes.messages import Channel, HungUp, Message, Refused
 
-PATIENCE_S = 5.0  # without a master nobody carries it out
+# Without a master nobody carries it out; the caller must hear that it is logged before it gives up
+# waiting (ANSWER_PATIENCE_S), or would give it again.
+PATIENCE_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,6 @@ class Commands:
 
     def __init__(self, logger: Logger) -> None:
         self.logger = logger
-        self.count = 0  # that were logged, since the box began
         self._given: list[Given] = []
 
     def give(self, caller: Channel, message: Message) -> None:
@@ -56,7 +57,6 @@ class Commands:
         if sequences is None:
             _answer(caller, False, "the input logs are full at the moment: try again")
             return
-        self.count += 1
         note("command", element=element, text=text)
         self._given.append(Given(caller, sequences, time.monotonic() + PATIENCE_S))
 

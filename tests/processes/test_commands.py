@@ -15,6 +15,7 @@ from ftmb import orchestrator
 from ftmb.command_line import ExitStatus, run
 from ftmb.errors import CommandError
 from ftmb.orchestrator.folder import SOCKET_NAME, box_folder
+from ftmb.processes import commands
 from ftmb.processes.messages import Channel, HungUp
 from ftmb.state.frames import Query, select
 from tests.processes.boxes import fail, wait_for
@@ -117,3 +118,7 @@ def test_a_message_that_is_no_command_ends_its_caller_alone(
             channel.hear()
         channel.close()
     assert orchestrator.status("test")["state"] == "protected"
+
+
+def test_a_caller_hears_that_it_is_logged_before_it_gives_up() -> None:
+    assert commands.PATIENCE_S < orchestrator.ANSWER_PATIENCE_S
